@@ -1,0 +1,144 @@
+//! Drawing: Euler and DPM++ 2M with classifier-free guidance.
+
+use crate::{
+    Conditioning, Error, Result, UNet,
+    layer::Tape,
+    schedule::{NoiseSchedule, TIMESTEPS},
+};
+use candle_core::Tensor;
+
+/// A solver of the sampling equation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    /// Euler's method in sigma (Karras et al., arXiv 2206.00364, as diffusers' EulerDiscreteScheduler).
+    Euler,
+    /// The second-order multistep solver of Lu et al., arXiv 2211.01095, in the form of k-diffusion's `dpmpp_2m`.
+    DpmPlusPlus2M,
+}
+
+/// The timesteps of a run and their sigmas (one more: the last is zero).
+#[derive(Clone, Debug)]
+pub struct Steps {
+    /// Falling, from the noisiest.
+    pub timesteps: Vec<f64>,
+    /// Falling to zero; one longer than `timesteps`.
+    pub sigmas: Vec<f64>,
+}
+
+impl Steps {
+    /// "Trailing" spacing (Lin et al., arXiv 2305.08891): t_i = round(1000 - i 1000 / count) - 1.
+    ///
+    /// # Errors
+    /// If `count` is not in 1..=1000.
+    pub fn trailing(schedule: &NoiseSchedule, count: usize) -> Result<Self> {
+        if !(1..=TIMESTEPS).contains(&count) {
+            return Err(Error::Invalid(format!("{count} sampling steps: choose 1 to {TIMESTEPS}")));
+        }
+        let spacing = TIMESTEPS as f64 / count as f64;
+        let timestep = |i: usize| (TIMESTEPS as f64 - i as f64 * spacing).round_ties_even() as usize - 1;
+        let timesteps: Vec<usize> = (0..count).map(timestep).collect();
+        let sigmas = timesteps.iter().map(|&t| schedule.sigma(t)).chain([0.0]).collect();
+        Ok(Self { timesteps: timesteps.iter().map(|&t| t as f64).collect(), sigmas })
+    }
+
+    /// Only the last `share` (0..=1) of the steps, as a picture given to start from leaves them.
+    pub fn last_share(self, share: f64) -> Self {
+        let count = self.timesteps.len();
+        let skip = count - ((count as f64 * share.clamp(0.0, 1.0)).round() as usize).clamp(1, count);
+        Self { timesteps: self.timesteps[skip..].to_vec(), sigmas: self.sigmas[skip..].to_vec() }
+    }
+}
+
+/// What a picture is drawn from.
+pub struct Guidance<'a> {
+    /// The prompt's conditions, `[B, ...]`.
+    pub positive: &'a Conditioning,
+    /// The negative prompt's, of the same shape.
+    pub negative: &'a Conditioning,
+    /// e = negative + scale (positive - negative) (Ho and Salimans, arXiv 2207.12598).
+    pub scale: f64,
+    /// `[B, 6]` row major; XL only.
+    pub time_ids: &'a [f32],
+}
+
+/// Solves from `x [B, h, w, 4]`, which holds noise of deviation `steps.sigmas[0]` (on a picture or on nothing), to a clean
+/// latent. `observe(step, x)` sees the state behind each step and may stop the run with an error.
+///
+/// # Errors
+/// If shapes do not fit, or `observe` stops.
+pub fn sample(
+    unet: &UNet,
+    schedule: &NoiseSchedule,
+    sampler: Sampler,
+    steps: &Steps,
+    guidance: &Guidance,
+    x: Tensor,
+    mut observe: impl FnMut(usize, &Tensor) -> Result<()>,
+) -> Result<Tensor> {
+    let mut x = x;
+    let mut earlier: Option<(Tensor, f64)> = None;
+    for (i, &timestep) in steps.timesteps.iter().enumerate() {
+        let (sigma, next) = (steps.sigmas[i], steps.sigmas[i + 1]);
+        let denoised = denoise(unet, schedule, guidance, &x, timestep, sigma)?;
+        x = match sampler {
+            // x += (next - sigma) (x - denoised) / sigma
+            Sampler::Euler => combine(&x, next / sigma, &denoised, 1.0 - next / sigma)?,
+            Sampler::DpmPlusPlus2M => {
+                let step = dpm_plus_plus_2m(&x, &denoised, earlier.as_ref(), sigma, next)?;
+                earlier = Some((denoised, sigma));
+                step
+            }
+        };
+        observe(i, &x)?;
+    }
+    Ok(x)
+}
+
+/// In lambda = -ln sigma: x' = (next / sigma) x - (e^-h - 1) d, d extrapolated from the last two denoised states.
+fn dpm_plus_plus_2m(
+    x: &Tensor,
+    denoised: &Tensor,
+    earlier: Option<&(Tensor, f64)>,
+    sigma: f64,
+    next: f64,
+) -> Result<Tensor> {
+    let Some((before, before_sigma)) = earlier.filter(|_| next > 0.0) else {
+        return combine(x, next / sigma, denoised, 1.0 - next / sigma);
+    };
+    let (h, h_before) = ((sigma / next).ln(), (before_sigma / sigma).ln());
+    let weight = h / (2.0 * h_before);
+    let d = combine(denoised, 1.0 + weight, before, -weight)?;
+    combine(x, next / sigma, &d, -(-h).exp_m1())
+}
+
+/// The guided estimate of the clean latent.
+fn denoise(
+    unet: &UNet,
+    schedule: &NoiseSchedule,
+    guidance: &Guidance,
+    x: &Tensor,
+    timestep: f64,
+    sigma: f64,
+) -> Result<Tensor> {
+    let input = kernels::scale(x, 1.0 / (sigma * sigma + 1.0).sqrt())?;
+    let timesteps = vec![timestep; x.dim(0)?];
+    let predict = |text: &Conditioning| unet.forward(&input, &timesteps, text, guidance.time_ids, &mut Tape::off());
+    let predicted = if guidance.scale == 1.0 {
+        predict(guidance.positive)?
+    } else {
+        combine(&predict(guidance.positive)?, guidance.scale, &predict(guidance.negative)?, 1.0 - guidance.scale)?
+    };
+    if schedule.is_velocity() {
+        // x0 = x / (sigma^2 + 1) - sigma / sqrt(sigma^2 + 1) v
+        let square = sigma * sigma + 1.0;
+        combine(x, 1.0 / square, &predicted, -sigma / square.sqrt())
+    } else {
+        combine(x, 1.0, &predicted, -sigma)
+    }
+}
+
+/// a x + b y.
+fn combine(x: &Tensor, a: f64, y: &Tensor, b: f64) -> Result<Tensor> {
+    let batch = x.dim(0)?;
+    Ok(kernels::add_noise(x, y, &vec![a; batch], &vec![b; batch])?)
+}

@@ -1,0 +1,173 @@
+//! CLIP's tokenizer with its vocabulary built in (from OpenAI's CLIP, MIT licence), and the new tokens of a concept.
+//!
+//! The pipeline is that of transformers' CLIPTokenizer: NFC, runs of white space to one space, lower case character by
+//! character, split by a pattern, byte-level BPE.
+
+use crate::{Error, Result};
+use flate2::read::GzDecoder;
+use std::io::Read;
+use tokenizers::{
+    NormalizerWrapper, PreTokenizerWrapper, Tokenizer as Pipeline,
+    models::bpe::BPE,
+    normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern},
+    pre_tokenizers::{
+        byte_level::ByteLevel,
+        sequence::Sequence as PreTokenizers,
+        split::{Split, SplitPattern},
+    },
+    tokenizer::normalizer::SplitDelimiterBehavior,
+};
+
+/// Rows of a CLIP token table; new tokens have ids from here on.
+pub const VOCABULARY: usize = 49408;
+/// Positions of a prompt, begin and end included.
+pub const LENGTH: usize = 77;
+/// Begin of text.
+pub const BEGIN: u32 = 49406;
+/// End of text; also what CLIP-L is padded with.
+pub const END: u32 = 49407;
+
+const VOCABULARY_FILE: &[u8] = include_bytes!("../assets/bpe_simple_vocab_16e6.txt.gz");
+const PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
+
+/// Turns prompts into token ids.
+pub struct Tokenizer {
+    pipeline: Pipeline,
+    /// Strings that are one token each: the two marks and a concept's new tokens.
+    special: Vec<(String, u32)>,
+}
+
+/// The ids of one prompt for each text encoder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenIds {
+    /// For CLIP-L: padded with the end mark.
+    pub l: Vec<u32>,
+    /// For OpenCLIP-G: padded with zero.
+    pub g: Vec<u32>,
+    /// Whether words beyond position 75 were cut off.
+    pub truncated: bool,
+}
+
+impl Tokenizer {
+    /// A tokenizer that knows `new_tokens` (such as `<s0>`) as the ids from [`VOCABULARY`] on.
+    ///
+    /// # Errors
+    /// If the built-in vocabulary cannot be read.
+    pub fn new(new_tokens: &[String]) -> Result<Self> {
+        let pipeline = pipeline().map_err(|error| Error::Invalid(format!("bug: the built-in vocabulary: {error}")))?;
+        let mut special = vec![("<|startoftext|>".to_owned(), BEGIN), ("<|endoftext|>".to_owned(), END)];
+        special.extend(new_tokens.iter().zip(VOCABULARY as u32..).map(|(token, id)| (token.clone(), id)));
+        Ok(Self { pipeline, special })
+    }
+
+    /// The ids of `prompt` without begin and end marks.
+    ///
+    /// # Errors
+    /// If the pipeline fails, which no text should make it do.
+    pub fn words(&self, prompt: &str) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        let mut rest = prompt;
+        while !rest.is_empty() {
+            // The earliest special string, the longest of those that start there.
+            let found =
+                self.special.iter().filter_map(|(token, id)| rest.find(token.as_str()).map(|at| (at, token, *id)));
+            let found = found.min_by_key(|(at, token, _)| (*at, usize::MAX - token.len()));
+            let (text, special) = match &found {
+                Some((at, token, id)) => (&rest[..*at], Some((*id, at + token.len()))),
+                None => (rest, None),
+            };
+            if !text.is_empty() {
+                let encoded = self.pipeline.encode_fast(text, false);
+                ids.extend_from_slice(
+                    encoded.map_err(|e| Error::Invalid(format!("cannot tokenize `{text}`: {e}")))?.get_ids(),
+                );
+            }
+            let Some((id, end)) = special else { break };
+            ids.push(id);
+            rest = &rest[end..];
+        }
+        Ok(ids)
+    }
+
+    /// The padded ids of `prompt`.
+    ///
+    /// # Errors
+    /// As [`Self::words`].
+    pub fn encode(&self, prompt: &str) -> Result<TokenIds> {
+        let words = self.words(prompt)?;
+        let kept = words.len().min(LENGTH - 2);
+        let mut ids = Vec::with_capacity(LENGTH);
+        ids.push(BEGIN);
+        ids.extend_from_slice(&words[..kept]);
+        ids.push(END);
+        let padded = |pad: u32| {
+            let mut ids = ids.clone();
+            ids.resize(LENGTH, pad);
+            ids
+        };
+        Ok(TokenIds { l: padded(END), g: padded(0), truncated: kept < words.len() })
+    }
+}
+
+/// Replaces every `placeholder` in `prompt`, in any case, by `replacement`.
+pub fn replace_placeholder(prompt: &str, placeholder: &str, replacement: &str) -> String {
+    let fold = |text: &str| text.chars().map(|c| c.to_ascii_lowercase()).collect::<String>();
+    let (folded, wanted) = (fold(prompt), fold(placeholder));
+    let (mut out, mut from) = (String::with_capacity(prompt.len()), 0);
+    if wanted.is_empty() {
+        return prompt.to_owned();
+    }
+    while let Some(at) = folded[from..].find(&wanted) {
+        out += &prompt[from..from + at];
+        out += replacement;
+        from += at + wanted.len();
+    }
+    out + &prompt[from..]
+}
+
+/// The piece of text that stands for one byte in the vocabulary: printable bytes for themselves, the others from U+0100.
+fn byte_symbols() -> Vec<char> {
+    let printable: Vec<u8> = (b'!'..=b'~').chain(0xa1..=0xac).chain(0xae..=0xff).collect();
+    let others = (0..=255).filter(|b| !printable.contains(b)).zip(256u32..);
+    let others: Vec<char> = others.filter_map(|(_, code)| char::from_u32(code)).collect();
+    printable.iter().map(|&b| char::from(b)).chain(others).collect()
+}
+
+fn pipeline() -> tokenizers::Result<Pipeline> {
+    let mut text = String::new();
+    GzDecoder::new(VOCABULARY_FILE).read_to_string(&mut text)?;
+    let merge_count = VOCABULARY - 2 - 2 * 256;
+    let merges: Vec<(String, String)> = text
+        .lines()
+        .skip(1)
+        .take(merge_count)
+        .filter_map(|line| line.split_once(' '))
+        .map(|(left, right)| (left.to_owned(), right.to_owned()))
+        .collect();
+    let symbols = byte_symbols();
+    let single = symbols.iter().map(char::to_string);
+    let ends = symbols.iter().map(|c| format!("{c}</w>"));
+    let merged = merges.iter().map(|(left, right)| format!("{left}{right}"));
+    let marks = ["<|startoftext|>", "<|endoftext|>"].map(str::to_owned);
+    let vocabulary = single.chain(ends).chain(merged).chain(marks).zip(0u32..);
+    let bpe = BPE::builder()
+        .vocab_and_merges(vocabulary.collect::<tokenizers::models::bpe::Vocab>(), merges)
+        .end_of_word_suffix("</w>".into())
+        .unk_token("<|endoftext|>".into())
+        .build()?;
+    let mut pipeline = Pipeline::new(bpe);
+    let _ = pipeline.with_normalizer(Some(Normalizers::new(vec![
+        NormalizerWrapper::NFC(NFC),
+        NormalizerWrapper::Replace(Replace::new(ReplacePattern::Regex(r"\s+".into()), " ")?),
+        NormalizerWrapper::Lowercase(Lowercase),
+    ])));
+    let _ = pipeline.with_pre_tokenizer(Some(PreTokenizers::new(vec![
+        PreTokenizerWrapper::Split(Split::new(
+            SplitPattern::Regex(PATTERN.into()),
+            SplitDelimiterBehavior::Removed,
+            true,
+        )?),
+        PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),
+    ])));
+    Ok(pipeline)
+}

@@ -1,0 +1,316 @@
+//! The training step.
+
+use crate::{
+    Error, Result,
+    objective::Objective,
+    optimizer::{Optimizer, OptimizerState},
+    tokens::TokenTarget,
+};
+use candle_core::{Device, Tensor};
+use diffusion::{
+    Model,
+    clip::TextBatch,
+    layer::{Gradients, Parameter, Parameters, Tape},
+    lora::{self, Site},
+};
+use std::ops::Range;
+
+/// Everything that learns: adapters and token rows in one flat tensor, bound to their layers.
+pub struct Trainables {
+    /// The values.
+    pub parameters: Parameters,
+    /// Where adapters sit, text encoders first.
+    pub sites: Vec<Site>,
+    /// Token rows of each encoder.
+    pub tokens: Vec<Parameter>,
+    text: Range<usize>,
+    unet: Range<usize>,
+    rows: Range<usize>,
+}
+
+impl Trainables {
+    /// Lays out adapters and token rows and binds them to `model`.
+    ///
+    /// `first(name, shape)` gives the first values of an adapter matrix, named `<model>.<path>.<down|up|magnitude>`.
+    /// `rows` holds, for each encoder, the first rows of the new tokens (row major; none for a plain LoRA).
+    ///
+    /// # Errors
+    /// If shapes do not fit the model.
+    pub fn bind(
+        model: &mut Model,
+        sites: Vec<Site>,
+        dora: bool,
+        alpha: f64,
+        mut first: impl FnMut(&str, &[usize]) -> Vec<f32>,
+        rows: Vec<Vec<f32>>,
+    ) -> Result<Self> {
+        let (mut initial, mut text_end) = (Vec::new(), 0);
+        let mut length = 0;
+        for site in &sites {
+            let shapes = [site.down_shape(), site.up_shape(), vec![site.out_channels]];
+            for (name, shape) in site.names(dora).into_iter().zip(shapes) {
+                let values = first(&name, &shape);
+                length += values.len();
+                initial.push((name, shape, values));
+            }
+            if site.path.model != "unet" {
+                text_end = length;
+            }
+        }
+        let adapters = initial.len();
+        let widths: Vec<(String, usize)> =
+            model.text.encoders().map(|(name, e)| (name.to_owned(), e.width())).collect();
+        for ((name, width), values) in widths.into_iter().zip(rows) {
+            initial.push((format!("tokens.{name}"), vec![values.len() / width, width], values));
+        }
+        let (dtype, device) = (model.unet.compute(), model.unet.device().clone());
+        let parameters = Parameters::new(initial, dtype, &device)?;
+        let tokens = (adapters..parameters.entries().len())
+            .map(|i| parameters.parameter(i))
+            .collect::<diffusion::Result<Vec<_>>>()?;
+        lora::attach(model, &sites, &parameters, |site| alpha / site.rank as f64)?;
+        model.text.set_tokens(tokens.iter().cloned().map(Some));
+        let rows = length..parameters.values().elem_count();
+        Ok(Self { parameters, sites, tokens, text: 0..text_end, unet: text_end..length, rows })
+    }
+
+    /// The first values of adapters as peft's "gaussian" makes them: down normal with deviation 1 / rank, up zero.
+    pub fn gaussian(seed: u64) -> impl FnMut(&str, &[usize]) -> Vec<f32> {
+        // Tokens draw from the same purpose at step 0.
+        let mut rng = crate::Rng::new(seed, 1, crate::Purpose::Init);
+        move |name, shape| {
+            let count = shape.iter().product();
+            if !name.ends_with(".down") {
+                return vec![0.0; count];
+            }
+            let deviation = 1.0 / shape[0] as f32;
+            rng.normals(count).into_iter().map(|z| z * deviation).collect()
+        }
+    }
+
+    fn part(&self, flat: &Tensor, range: &Range<usize>) -> Result<Tensor> {
+        Ok(flat.narrow(0, range.start, range.len())?)
+    }
+}
+
+/// What one forward and backward pass works on.
+pub struct Batch {
+    /// Clean latents as the UNet sees them, `[B, h, w, 4]`.
+    pub latents: Tensor,
+    /// Noise of the same shape.
+    pub noise: Tensor,
+    /// `[B, h, w, 1]`.
+    pub mask: Option<Tensor>,
+    /// Mean of each sample's mask; ones without masks.
+    pub mask_means: Vec<f64>,
+    /// `[B]`.
+    pub timesteps: Vec<usize>,
+    /// Token ids.
+    pub text: TextBatch,
+    /// `[B, 6]` row major; XL only.
+    pub time_ids: Vec<f32>,
+}
+
+/// What a pass found.
+pub struct Losses {
+    /// The weighted error; one value.
+    pub image: Tensor,
+    /// The prediction, `[B, h, w, 4]`.
+    pub prediction: Tensor,
+}
+
+/// Learning rates of one update.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Of the UNet's adapters.
+    pub unet: f64,
+    /// Of the text encoders' adapters.
+    pub text: f64,
+    /// Of the tokens; zero freezes them, and the text encoders are no longer run backward.
+    pub tokens: f64,
+}
+
+/// Adapters and tokens learning.
+pub struct Trainer {
+    model: Model,
+    trainables: Trainables,
+    objective: Objective,
+    grads: Gradients,
+    token_targets: Vec<TokenTarget>,
+    text_optimizer: OptimizerState,
+    unet_optimizer: OptimizerState,
+    token_optimizer: OptimizerState,
+    recompute: bool,
+    saved_bytes: usize,
+}
+
+impl Trainer {
+    /// A trainer of `trainables`, which are bound to `model`. With `recompute`, blocks run twice and keep less.
+    ///
+    /// # Errors
+    /// If the device has no memory.
+    pub fn new(
+        model: Model,
+        trainables: Trainables,
+        objective: Objective,
+        adapters: Optimizer,
+        tokens: Optimizer,
+        recompute: bool,
+    ) -> Result<Self> {
+        let grads = trainables.parameters.gradients()?;
+        let mut token_targets = Vec::new();
+        if objective.token_std > 0.0 {
+            for ((_, encoder), rows) in model.text.encoders().zip(&trainables.tokens) {
+                token_targets.push(TokenTarget::new(encoder.table(), &rows.value)?);
+            }
+        }
+        let values = trainables.parameters.values();
+        let state = |rule, range| OptimizerState::new(rule, trainables.part(values, range)?);
+        Ok(Self {
+            text_optimizer: state(adapters, &trainables.text)?,
+            unet_optimizer: state(adapters, &trainables.unet)?,
+            token_optimizer: state(tokens, &trainables.rows)?,
+            model,
+            trainables,
+            objective,
+            grads,
+            token_targets,
+            recompute,
+            saved_bytes: 0,
+        })
+    }
+
+    /// The model with everything bound to it.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What learns.
+    pub fn trainables(&self) -> &Trainables {
+        &self.trainables
+    }
+
+    /// The gradients so far.
+    pub fn gradients(&self) -> &Gradients {
+        &self.grads
+    }
+
+    /// Where the model lies.
+    pub fn device(&self) -> &Device {
+        self.model.unet.device()
+    }
+
+    /// Prodigy's estimates for the UNet's adapters and the tokens.
+    pub fn estimates(&self) -> (f64, f64) {
+        (self.unet_optimizer.estimate(), self.token_optimizer.estimate())
+    }
+
+    /// Bytes that the last forward pass kept for its backward pass.
+    pub fn saved_bytes(&self) -> usize {
+        self.saved_bytes
+    }
+
+    /// One forward pass: (losses, what the backward pass needs).
+    ///
+    /// # Errors
+    /// If shapes do not fit.
+    pub fn forward(&mut self, batch: &Batch, learn_text: bool) -> Result<(Losses, Pass)> {
+        let learn_text = learn_text && (!self.trainables.tokens.is_empty() || !self.trainables.text.is_empty());
+        let mut text_tape = if learn_text { Tape::keep(self.recompute) } else { Tape::off() };
+        // Encoded anew in every step: the new token rows learn through this call.
+        let text = self.model.text.forward(&batch.text, &mut text_tape)?;
+        let objective = &self.objective;
+        let (signal, noise): (Vec<f64>, Vec<f64>) = batch.timesteps.iter().map(|&t| objective.schedule.mix(t)).unzip();
+        let noisy = kernels::add_noise(&batch.latents, &batch.noise, &signal, &noise)?;
+        let target = objective.target(&batch.latents, &batch.noise, &batch.timesteps)?;
+
+        let mut tape = Tape::keep(self.recompute);
+        let timesteps: Vec<f64> = batch.timesteps.iter().map(|&t| t as f64).collect();
+        let prediction = self.model.unet.forward(&noisy, &timesteps, &text, &batch.time_ids, &mut tape)?;
+        let error = objective.error(&prediction, &target, batch.mask.as_ref(), &batch.mask_means, &batch.timesteps)?;
+        self.saved_bytes = tape.bytes() + text_tape.bytes();
+        Ok((
+            Losses { image: error.loss, prediction },
+            Pass { grad: error.grad, text: learn_text.then_some(text), tape, text_tape },
+        ))
+    }
+
+    /// The backward pass; gradients are added with weight `share`, that of this batch in an accumulated update.
+    ///
+    /// # Errors
+    /// If the passes do not match.
+    pub fn backward(&mut self, batch: &Batch, mut pass: Pass, share: f64) -> Result<()> {
+        let grad = if share == 1.0 { pass.grad } else { kernels::scale(&pass.grad, share)? };
+        let text_grad = self.model.unet.backward(&grad, pass.text.as_ref(), &mut pass.tape, &self.grads)?;
+        if let Some(grad) = text_grad {
+            self.model.text.backward(&batch.text, &grad, &mut pass.text_tape, &self.grads)?;
+        }
+        if !pass.tape.is_empty() || !pass.text_tape.is_empty() {
+            return Err(Error::Invalid("bug: the backward pass left saved tensors behind".into()));
+        }
+        Ok(())
+    }
+
+    /// Adds the gradients of the penalties and returns their sum; one value. Once an update, not once a batch.
+    ///
+    /// # Errors
+    /// If a kernel fails.
+    pub fn penalize(&mut self, learn_tokens: bool) -> Result<Tensor> {
+        let trainables = &self.trainables;
+        let adapters = 0..trainables.unet.end;
+        let mut penalty = Tensor::zeros((), self.model.unet.compute(), self.model.unet.device())?;
+        if self.objective.l1 > 0.0 && !adapters.is_empty() {
+            let factor = self.objective.l1 / adapters.len() as f64;
+            let values = trainables.part(trainables.parameters.values(), &adapters)?;
+            kernels::add_sign(&trainables.part(self.grads.values(), &adapters)?, &values, factor)?;
+            penalty = (kernels::absolute_sum(&values)? * factor)?;
+        }
+        if learn_tokens {
+            let encoders = self.token_targets.len() as f64;
+            for (target, rows) in self.token_targets.iter().zip(&trainables.tokens) {
+                let (grads, factor) = (self.grads.of(rows)?, self.objective.token_std / encoders);
+                penalty = (penalty + kernels::std_penalty(&rows.value, &grads, target.mean, target.variance, factor)?)?;
+            }
+        }
+        Ok(penalty)
+    }
+
+    /// Scales all gradients so that their norm is at most `limit`, and returns what it was.
+    ///
+    /// # Errors
+    /// If a kernel fails.
+    pub fn clip(&mut self, limit: f64) -> Result<f64> {
+        let norm = scalar(&kernels::squared_sum(self.grads.values())?)?.sqrt();
+        if norm > limit {
+            kernels::scale_in_place(self.grads.values(), limit / norm)?;
+        }
+        Ok(norm)
+    }
+
+    /// Moves everything by the gathered gradients, which become zero.
+    ///
+    /// # Errors
+    /// If a kernel fails.
+    pub fn update(&mut self, rates: Rates) -> Result<()> {
+        let grads = self.grads.values();
+        self.unet_optimizer.update(&self.trainables.part(grads, &self.trainables.unet)?, rates.unet)?;
+        self.text_optimizer.update(&self.trainables.part(grads, &self.trainables.text)?, rates.text)?;
+        if rates.tokens > 0.0 {
+            self.token_optimizer.update(&self.trainables.part(grads, &self.trainables.rows)?, rates.tokens)?;
+        }
+        Ok(self.grads.clear()?)
+    }
+}
+
+/// What lies between a forward and its backward pass.
+pub struct Pass {
+    grad: Tensor,
+    text: Option<diffusion::Conditioning>,
+    tape: Tape,
+    text_tape: Tape,
+}
+
+/// The number in a tensor of one value.
+pub(crate) fn scalar(tensor: &Tensor) -> Result<f64> {
+    Ok(tensor.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?)
+}
