@@ -6,6 +6,7 @@ pub mod clip;
 mod error;
 pub mod layer;
 pub mod lora;
+pub mod plan;
 pub mod sampler;
 pub mod schedule;
 pub mod tensorfile;

@@ -142,3 +142,46 @@ fn combine(x: &Tensor, a: f64, y: &Tensor, b: f64) -> Result<Tensor> {
     let batch = x.dim(0)?;
     Ok(kernels::add_noise(x, y, &vec![a; batch], &vec![b; batch])?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Prediction;
+    use candle_core::Device;
+
+    /// Data of deviation `s` around zero has the ideal denoiser x s^2 / (s^2 + sigma^2) and a known solution:
+    /// x(sigma) proportional to sqrt(s^2 + sigma^2). Steps are even in log sigma.
+    fn error_after(count: i32, second_order: bool) -> f64 {
+        let (s, first, last) = (0.8f64, 14.6f64, 0.1f64);
+        let sigma_of = |i: i32| first * (last / first).powf(f64::from(i) / f64::from(count));
+        let mut x = Tensor::full(first, (1, 1, 1, 1), &Device::Cpu).expect("noise");
+        let mut earlier: Option<(Tensor, f64)> = None;
+        for i in 0..count {
+            let (sigma, next) = (sigma_of(i), sigma_of(i + 1));
+            let denoised = kernels::scale(&x, s * s / (s * s + sigma * sigma)).expect("denoised");
+            let before = earlier.as_ref().filter(|_| second_order);
+            x = dpm_plus_plus_2m(&x, &denoised, before, sigma, next).expect("a step");
+            earlier = Some((denoised, sigma));
+        }
+        let exact = first * ((s * s + last * last) / (s * s + first * first)).sqrt();
+        (x.flatten_all().and_then(|x| x.to_vec1::<f64>()).expect("one value")[0] / exact - 1.0).abs()
+    }
+
+    #[test]
+    fn the_multistep_solver_is_of_second_order() {
+        let (coarse, fine) = (error_after(40, true), error_after(80, true));
+        assert!(fine < coarse / 3.0, "halving the steps must quarter the error: {coarse:e} {fine:e}");
+        assert!(coarse < error_after(40, false) / 3.0, "and beat the first order");
+    }
+
+    #[test]
+    fn trailing_steps_begin_at_the_last_timestep_and_end_at_zero() {
+        let schedule = NoiseSchedule::new(Prediction::Epsilon);
+        let steps = Steps::trailing(&schedule, 8).expect("steps");
+        assert_eq!(steps.timesteps, [999.0, 874.0, 749.0, 624.0, 499.0, 374.0, 249.0, 124.0]);
+        assert_eq!(steps.sigmas.last(), Some(&0.0));
+        let half = steps.last_share(0.5);
+        assert_eq!((half.timesteps.len(), half.sigmas.len(), half.timesteps[0]), (4, 5, 499.0));
+        assert!(Steps::trailing(&schedule, 0).is_err() && Steps::trailing(&schedule, 1001).is_err());
+    }
+}

@@ -171,3 +171,24 @@ fn pipeline() -> tokenizers::Result<Pipeline> {
     ])));
     Ok(pipeline)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_become_padded_ids() {
+        let tokenizer = Tokenizer::new(&["<s0>".into(), "<s1>".into()]).expect("the vocabulary");
+        let ids = tokenizer.encode("a cat, <s0><s1>!").expect("ids");
+        assert_eq!(ids.l[..8], [BEGIN, 320, 2368, 267, 49408, 49409, 256, END]);
+        assert_eq!((ids.l[76], ids.g[76], ids.truncated), (END, 0, false));
+        assert!(tokenizer.encode(&"cat ".repeat(76)).expect("ids").truncated);
+    }
+
+    #[test]
+    fn placeholders_are_found_in_any_case() {
+        let replaced = replace_placeholder("A <Concept>, ünd <CONCEPT>", "<concept>", "<s0>");
+        assert_eq!(replaced, "A <s0>, ünd <s0>");
+        assert_eq!(replace_placeholder("nothing", "", "x"), "nothing");
+    }
+}

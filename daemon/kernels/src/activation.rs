@@ -75,7 +75,7 @@ pub fn activate(x: &Tensor, f: Activation) -> Result<Tensor> {
         build::<T, _>(x.shape(), x.device(), |out| {
             for_each_range(out, |start, out| {
                 let x = &values[start..start + out.len()];
-                vectorized(|| out.iter_mut().zip(x).for_each(|(y, x)| *y = f.value(*x)));
+                vectorized(#[inline(always)] || out.iter_mut().zip(x).for_each(|(y, x)| *y = f.value(*x)));
             });
             Ok(())
         })
@@ -94,7 +94,7 @@ pub fn activate_backward(grad: &Tensor, x: &Tensor, f: Activation) -> Result<Ten
             for_each_range(out, |start, out| {
                 let span = start..start + out.len();
                 let (x, grad) = (&values[span.clone()], &grads[span]);
-                vectorized(|| out.iter_mut().zip(x.iter().zip(grad)).for_each(|(y, (x, g))| *y = *g * f.slope(*x)));
+                vectorized(#[inline(always)] || out.iter_mut().zip(x.iter().zip(grad)).for_each(|(y, (x, g))| *y = *g * f.slope(*x)));
             });
             Ok(())
         })
@@ -117,7 +117,7 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
         build::<T, _>(with_channels(x, width), x.device(), |out| {
             for_each_chunk(out, rows * width, |i, out| {
                 let source = &values[i * rows * double..];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (y, x) in out.chunks_exact_mut(width).zip(source.chunks_exact(double)) {
                         let (h, g) = x.split_at(width);
                         for c in 0..width {
@@ -147,7 +147,7 @@ pub fn geglu_backward(grad: &Tensor, x: &Tensor) -> Result<Tensor> {
         build::<T, _>(x.shape(), x.device(), |out| {
             for_each_chunk(out, rows * double, |i, out| {
                 let (source, grads) = (&values[i * rows * double..], &grads[i * rows * width..]);
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     let lines = out.chunks_exact_mut(double).zip(source.chunks_exact(double));
                     for ((dx, x), grad) in lines.zip(grads.chunks_exact(width)) {
                         let ((h, g), (dh, dg)) = (x.split_at(width), dx.split_at_mut(width));

@@ -47,7 +47,7 @@ pub fn add_all(parts: &[&Tensor]) -> Result<Tensor> {
             for_each_range(out, |start, out| {
                 for part in &parts {
                     let part = &part[start..start + out.len()];
-                    vectorized(|| out.iter_mut().zip(part).for_each(|(y, x)| *y += *x));
+                    vectorized(#[inline(always)] || out.iter_mut().zip(part).for_each(|(y, x)| *y += *x));
                 }
             });
             Ok(())
@@ -177,7 +177,7 @@ pub fn sum_space(x: &Tensor) -> Result<Tensor> {
         build::<T, _>((batch, channels), x.device(), |out| {
             for_each_chunk(out, channels, |sample, out| {
                 let sample = &values[sample * per_sample..][..per_sample];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for row in sample.chunks_exact(channels) {
                         for c in 0..channels {
                             out[c] += row[c];

@@ -36,7 +36,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool)
                 head.scores(&qs, &ks, first, count, keys, &mut scores);
                 // SAFETY: each task has queries of its own.
                 let sums = unsafe { sums.part(pair * shape.queries + first, count) };
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (n, (row, sum)) in scores.chunks_exact_mut(keys).zip(sums).enumerate() {
                         let seen = shape.keys_seen(first + n + 1);
                         *sum = softmax(&mut row[..seen], shape.scale());
@@ -114,7 +114,7 @@ pub fn attention_backward(
                 let grad = head.queries(&grads, first, count);
                 // SAFETY: `ds` is ours.
                 unsafe { multiply(Target::dense(ds, count, keys), false, T::ONE, grad, head.keys(&vs, keys).transposed()) };
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     let scale = shape.scale::<T>();
                     for n in 0..count {
                         let at = head.query_offset + (first + n) * shape.width;

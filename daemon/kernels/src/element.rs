@@ -55,7 +55,7 @@ impl Real for f32 {
     fn erf(self) -> f32 {
         // erf(x) = 1 - exp(-x p(x)) on [0, 4], p fitted to -ln(erfc(x)) / x (weighted least squares towards minimax).
         const P: [f32; 10] = [
-            1.128_379_2,
+            std::f32::consts::FRAC_2_SQRT_PI,
             0.636_619_9,
             0.102_770_3,
             -0.019_112_835,

@@ -14,6 +14,7 @@
 mod activation;
 mod arrange;
 mod attention;
+mod dora;
 mod element;
 mod embedding;
 mod frozen;
@@ -22,6 +23,7 @@ mod matrix;
 mod norm;
 mod optimizer;
 mod parallel;
+mod patches;
 mod product;
 mod view;
 
@@ -31,6 +33,7 @@ pub use arrange::{
     to_channels_last, upsample_nearest, upsample_nearest_backward,
 };
 pub use attention::{Attended, attention, attention_backward};
+pub use dora::{channel_product, row_norms, scale_channels};
 pub use element::Real;
 pub use embedding::{embed, embed_backward};
 pub use loss::{WeightedError, add_noise, weighted_squared_error};
@@ -39,10 +42,8 @@ pub use optimizer::{
     AdamW, Prodigy, ProdigyMoments, absolute_sum, adamw, add_sign, prodigy_moments, prodigy_update, row_std,
     squared_sum, std_penalty,
 };
-pub use product::{
-    Init, Term, Window, channel_product, convolve, convolve_backward, linear, linear_backward, outer_add,
-    outer_add_patches, row_norms, scale_channels,
-};
+pub use patches::Window;
+pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
 pub use view::{accumulate, clear, read, scale_in_place, write};
 
 /// Errors are candle's own: a wrong shape, type or device, named by the operation that met it.

@@ -74,7 +74,7 @@ pub fn weighted_squared_error(
         let grad = build::<T, _>(prediction.shape(), prediction.device(), |out| {
             for_each_chunk(out, size, |b, out| {
                 let factor = T::from_f64(2.0 * weight[b] / (size * batch) as f64);
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (i, y) in out.iter_mut().enumerate() {
                         let at = b * size + i;
                         *y = factor * weigh(at) * (p[at] - t[at]);

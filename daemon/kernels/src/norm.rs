@@ -49,7 +49,7 @@ pub fn group_norm(x: &Tensor, affine: &Affine, silu: bool) -> Result<(Tensor, Te
                 // SAFETY: each task has rows of its own.
                 let chunk = unsafe { shared.part(start, len) };
                 let source = &values[start..start + len];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (line, x) in chunk.chunks_exact_mut(channels).zip(source.chunks_exact(channels)) {
                         for c in 0..channels {
                             let z = x[c] * a[c] + b[c];
@@ -101,7 +101,7 @@ pub fn group_norm_backward(
                 let (sum, line) = unsafe { (sums_shared.part(i * 2 * channels, 2 * channels), out_shared.part(start, len)) };
                 let (sum_g, sum_gx) = sum.split_at_mut(channels);
                 let (a, b) = &folded[i / shape.chunks()];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     let rows = values[start..start + len].chunks_exact(channels).zip(grads[start..start + len].chunks_exact(channels));
                     for ((x, grad), g) in rows.zip(line.chunks_exact_mut(channels)) {
                         for c in 0..channels {
@@ -126,7 +126,7 @@ pub fn group_norm_backward(
                 // SAFETY: each task has rows of its own.
                 let line = unsafe { out_shared.part(start, len) };
                 let (r, p, q) = &means[i / shape.chunks()];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (g, x) in line.chunks_exact_mut(channels).zip(values[start..start + len].chunks_exact(channels)) {
                         for c in 0..channels {
                             g[c] = g[c] * r[c] + x[c] * p[c] + q[c];
@@ -185,22 +185,25 @@ impl Grouped {
             let (mean, deviation) = part.split_at_mut(channels);
             let count = T::from_f64((len / channels) as f64);
             let rows = &values[start..start + len];
-            vectorized(|| {
-                for row in rows.chunks_exact(channels) {
-                    for c in 0..channels {
-                        mean[c] += row[c];
+            vectorized(
+                #[inline(always)]
+                || {
+                    for row in rows.chunks_exact(channels) {
+                        for c in 0..channels {
+                            mean[c] += row[c];
+                        }
                     }
-                }
-                for m in mean.iter_mut() {
-                    *m /= count;
-                }
-                for row in rows.chunks_exact(channels) {
-                    for c in 0..channels {
-                        let d = row[c] - mean[c];
-                        deviation[c] += d * d;
+                    for m in mean.iter_mut() {
+                        *m /= count;
                     }
-                }
-            });
+                    for row in rows.chunks_exact(channels) {
+                        for c in 0..channels {
+                            let d = row[c] - mean[c];
+                            deviation[c] += d * d;
+                        }
+                    }
+                },
+            );
         });
         let size = channels / GROUPS;
         for (i, out) in out.chunks_mut(2).enumerate() {
@@ -279,7 +282,7 @@ pub fn layer_norm(x: &Tensor, affine: &Affine) -> Result<Tensor> {
         build::<T, _>(x.shape(), x.device(), |out| {
             for_each_chunk(out, rows * channels, |i, chunk| {
                 let source = &values[i * rows * channels..];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (y, x) in chunk.chunks_exact_mut(channels).zip(source.chunks_exact(channels)) {
                         let (mean, r) = moments(x, affine.epsilon);
                         for c in 0..channels {
@@ -310,7 +313,7 @@ pub fn layer_norm_backward(grad: &Tensor, x: &Tensor, affine: &Affine, residual:
             for_each_chunk(out, rows * channels, |i, chunk| {
                 let (source, grads) = (&values[i * rows * channels..], &grads[i * rows * channels..]);
                 let beside = &beside[i * rows * channels..];
-                vectorized(|| {
+                vectorized(#[inline(always)] || {
                     for (r, dx) in chunk.chunks_exact_mut(channels).enumerate() {
                         let span = r * channels..(r + 1) * channels;
                         let (x, grad, beside) = (&source[span.clone()], &grads[span.clone()], &beside[span]);

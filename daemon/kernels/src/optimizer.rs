@@ -49,7 +49,7 @@ pub fn adamw(values: &Tensor, grads: &Tensor, first: &Tensor, second: &Tensor, r
         let grads = read::<T>(grads)?;
         in_place3::<T>(values, first, second, |start, p, m, v| {
             let g = &grads[start..start + p.len()];
-            vectorized(|| {
+            vectorized(#[inline(always)] || {
                 for i in 0..p.len() {
                     m[i] = b1 * m[i] + rest1 * g[i];
                     v[i] = b2 * v[i] + rest2 * g[i] * g[i];
@@ -109,7 +109,7 @@ pub fn prodigy_moments(values: &Tensor, grads: &Tensor, moments: ProdigyMoments,
         let g = read::<T>(grads)?;
         in_place3::<T>(moments.first, moments.second, moments.sum, |start, m, v, s| {
             let g = &g[start..start + m.len()];
-            vectorized(|| {
+            vectorized(#[inline(always)] || {
                 for i in 0..m.len() {
                     m[i] = b1 * m[i] + g1 * g[i];
                     v[i] = b2 * v[i] + g2 * g[i] * g[i];
@@ -253,7 +253,11 @@ fn sum_parts<T: Real>(count: usize, f: impl Fn(usize) -> T + Sync) -> f64 {
     let mut parts = vec![0.0; count.div_ceil(PART)];
     for_each_chunk(&mut parts, 1, |i, part| {
         let (start, length) = (i * PART, PART.min(count - i * PART));
-        part[0] = vectorized(|| lanes_sum(length, |j| f(start + j))).to_f64();
+        part[0] = vectorized(
+            #[inline(always)]
+            || lanes_sum(length, |j| f(start + j)),
+        )
+        .to_f64();
     });
     parts.iter().sum()
 }

@@ -8,8 +8,9 @@ use crate::{
     Result,
     element::{Real, dispatch, vectorized},
     frozen::Frozen,
-    matrix::{Matrix, Target, multiply},
+    matrix::{Matrix, Target, multiply, multiply_transposed},
     parallel::{Shared, for_each},
+    patches::{Source, Window},
     view::{Slice, build, read, rows_and_channels, with_channels, write},
 };
 use candle_core::{Device, Error, Tensor};
@@ -34,35 +35,6 @@ pub struct Init<'a> {
     pub per_sample: Option<&'a Tensor>,
     /// The shape of the output, added elementwise.
     pub residual: Option<&'a Tensor>,
-}
-
-/// The sliding window of a convolution: square, with zeros around the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Side of the kernel in pixels.
-    pub kernel: usize,
-    /// Pixels from one output to the next.
-    pub stride: usize,
-    /// Zeros before the first row and column.
-    pub before: usize,
-    /// Zeros after the last row and column.
-    pub after: usize,
-}
-
-impl Window {
-    /// The usual 3 x 3 window that keeps the size.
-    pub const SAME3: Self = Self { kernel: 3, stride: 1, before: 1, after: 1 };
-    /// A single pixel: a linear map at every position.
-    pub const POINT: Self = Self { kernel: 1, stride: 1, before: 0, after: 0 };
-
-    /// Output pixels along an axis of `size` input pixels.
-    pub fn output(&self, size: usize) -> usize {
-        (size + self.before + self.after - self.kernel) / self.stride + 1
-    }
-
-    fn taps(&self) -> usize {
-        self.kernel * self.kernel
-    }
 }
 
 /// `y = init + sum_i scale_i x_i W_i^T` over the last axis. Shapes: `x_i [..., in_i]`, `W_i [out, in_i]`, `y [..., out]`.
@@ -167,70 +139,6 @@ pub fn outer_add_patches(target: &Tensor, a: &Tensor, b: &Tensor, scale: f64, wi
     })
 }
 
-/// `out[c] = sum over positions of a[.., c] * b[.., c]`. Shapes: `a, b [..., C]`, `out [C]`.
-///
-/// # Errors
-/// If shapes or types disagree.
-pub fn channel_product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    crate::view::same_shape("channel product", a, b)?;
-    dispatch!(a, "channel product", T => {
-        let (rows, channels) = rows_and_channels(a);
-        let (a_values, b_values) = (read::<T>(a)?, read::<T>(b)?);
-        build::<T, _>(channels, a.device(), |out| {
-            for r in 0..rows {
-                for (c, o) in out.iter_mut().enumerate() {
-                    *o += a_values[r * channels + c] * b_values[r * channels + c];
-                }
-            }
-            Ok(())
-        })
-    })
-}
-
-/// `x[.., c] * factor[c]`. Shapes: `x [..., C]`, `factor [C]`.
-///
-/// # Errors
-/// If shapes or types disagree.
-pub fn scale_channels(x: &Tensor, factor: &Tensor) -> Result<Tensor> {
-    dispatch!(x, "scale channels", T => {
-        let (values, factors) = (read::<T>(x)?, read::<T>(factor)?);
-        build::<T, _>(x.shape(), x.device(), |out| {
-            for (row, source) in out.chunks_mut(factors.len()).zip(values.chunks(factors.len())) {
-                for c in 0..factors.len() {
-                    row[c] = source[c] * factors[c];
-                }
-            }
-            Ok(())
-        })
-    })
-}
-
-/// The Euclidean norms of the rows of `W + scale up down`, as DoRA wants them. Shapes: `W [out, in]`, `up [out, r]`,
-/// `down [r, in]`, result `[out]`.
-///
-/// # Errors
-/// If shapes or types disagree.
-pub fn row_norms(weight: &Tensor, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
-    dispatch!(up, "row norms", T => {
-        let frozen = Frozen::<T>::new(weight)?;
-        let (rank, cols) = (up.dim(1)?, frozen.cols);
-        let (up_values, down_values) = (read::<T>(up)?, read::<T>(down)?);
-        build::<T, _>(frozen.rows, up.device(), |out| {
-            let (mut scratch, mut row) = (Vec::new(), vec![T::ZERO; cols]);
-            for (r, norm) in out.iter_mut().enumerate() {
-                row.copy_from_slice(&frozen.block((r, 1), (0, cols), &mut scratch).data[..cols]);
-                let (a, b) = (Matrix::dense(&up_values[r * rank..], 1, rank), Matrix::dense(&down_values, rank, cols));
-                // SAFETY: `row` is ours alone.
-                unsafe { multiply(Target::dense(&mut row, 1, cols), true, T::from_f64(scale), a, b) };
-                let mut sum = T::ZERO;
-                row.iter().for_each(|&x| sum += x * x);
-                *norm = sum.sqrt();
-            }
-            Ok(())
-        })
-    })
-}
-
 fn first_term<'a, 'b>(terms: &'a [Term<'b>]) -> Result<&'a Term<'b>> {
     terms.first().ok_or_else(|| Error::Msg("a sum of products needs at least one".into()))
 }
@@ -251,154 +159,6 @@ struct Product<'a, T> {
     weight: Frozen<'a, T>,
     side: Side,
     scale: T,
-}
-
-/// How the left matrix of a product is read from a tensor, row by row of the output.
-#[derive(Clone, Copy)]
-struct Source {
-    batch: usize,
-    /// Size of the image that is read.
-    height: usize,
-    width_in: usize,
-    channels: usize,
-    /// Size of the image whose positions are the rows.
-    out_height: usize,
-    out_width: usize,
-    window: Window,
-    /// Read against the window: the transposed convolution.
-    spread: bool,
-}
-
-impl Source {
-    fn new(tensor: &Tensor, window: Window) -> Result<Self> {
-        if window == Window::POINT {
-            let (rows, channels) = rows_and_channels(tensor);
-            let one = Self {
-                batch: 1,
-                height: rows,
-                width_in: 1,
-                channels,
-                out_height: rows,
-                out_width: 1,
-                window,
-                spread: false,
-            };
-            return Ok(one);
-        }
-        let (batch, height, width_in, channels) = tensor.dims4()?;
-        let (out_height, out_width) = (window.output(height), window.output(width_in));
-        Ok(Self { batch, height, width_in, channels, out_height, out_width, window, spread: false })
-    }
-
-    fn positions(&self) -> usize {
-        self.batch * self.out_height * self.out_width
-    }
-
-    /// Columns of the left matrix.
-    fn width(&self) -> usize {
-        self.window.taps() * self.channels
-    }
-
-    fn is_plain(&self) -> bool {
-        self.window == Window::POINT
-    }
-
-    /// The input pixel that tap `tap` along one axis reads for output pixel `out`, if it lies inside the image.
-    fn tap(&self, out: usize, tap: usize, size: usize) -> Option<usize> {
-        let Window { stride, before, .. } = self.window;
-        let at = if self.spread {
-            let reach = (out + before).checked_sub(tap)?;
-            if reach % stride != 0 {
-                return None;
-            }
-            reach / stride
-        } else {
-            (out * stride + tap).checked_sub(before)?
-        };
-        (at < size).then_some(at)
-    }
-
-    /// Copies the patches of rows `start..start + count` into `patches`, `[count, taps * channels]`.
-    fn gather<T: Real>(&self, values: &[T], start: usize, count: usize, patches: &mut Vec<T>) {
-        patches.clear();
-        patches.reserve(count * self.width());
-        let kernel = self.window.kernel;
-        for position in start..start + count {
-            let (x, rest) = (position % self.out_width, position / self.out_width);
-            let (y, b) = (rest % self.out_height, rest / self.out_height);
-            let image = &values[b * self.height * self.width_in * self.channels..];
-            for r in 0..kernel {
-                let row = self.tap(y, r, self.height);
-                for s in 0..kernel {
-                    match (row, self.tap(x, s, self.width_in)) {
-                        (Some(row), Some(col)) => {
-                            let at = (row * self.width_in + col) * self.channels;
-                            patches.extend_from_slice(&image[at..at + self.channels]);
-                        }
-                        _ => patches.resize(patches.len() + self.channels, T::ZERO),
-                    }
-                }
-            }
-        }
-    }
-
-    /// `target += scale left right[:, columns]`, where `right` is this source and `left [n, positions]`.
-    fn outer<T: Real>(
-        &self,
-        left: Matrix<T>,
-        values: &[T],
-        (start, count): (usize, usize),
-        scale: T,
-        target: Target<T>,
-    ) {
-        if self.is_plain() {
-            let right = Matrix::dense(values, self.positions(), self.channels).col_block(start, count);
-            // SAFETY: the caller owns the target.
-            unsafe { multiply(target, true, scale, left, right) };
-            return;
-        }
-        const POSITIONS: usize = 256;
-        let mut patches = Vec::new();
-        for from in (0..self.positions()).step_by(POSITIONS) {
-            let some = POSITIONS.min(self.positions() - from);
-            self.gather_columns(values, (from, some), (start, count), &mut patches);
-            let right = Matrix::dense(&patches, some, count);
-            // SAFETY: the caller owns the target.
-            unsafe { multiply(target, true, scale, left.col_block(from, some), right) };
-        }
-    }
-
-    /// Like [`Self::gather`], but only the columns `start..start + count` of each patch.
-    fn gather_columns<T: Real>(
-        &self,
-        values: &[T],
-        rows: (usize, usize),
-        (start, count): (usize, usize),
-        patches: &mut Vec<T>,
-    ) {
-        if count == self.width() {
-            return self.gather(values, rows.0, rows.1, patches);
-        }
-        patches.clear();
-        let (first_tap, last_tap) = (start / self.channels, (start + count - 1) / self.channels);
-        for position in rows.0..rows.0 + rows.1 {
-            let (x, rest) = (position % self.out_width, position / self.out_width);
-            let (y, b) = (rest % self.out_height, rest / self.out_height);
-            let image = &values[b * self.height * self.width_in * self.channels..];
-            for tap in first_tap..=last_tap {
-                let from = start.max(tap * self.channels) - tap * self.channels;
-                let to = (start + count).min((tap + 1) * self.channels) - tap * self.channels;
-                let (row, col) = (tap / self.window.kernel, tap % self.window.kernel);
-                match (self.tap(y, row, self.height), self.tap(x, col, self.width_in)) {
-                    (Some(row), Some(col)) => {
-                        let at = (row * self.width_in + col) * self.channels;
-                        patches.extend_from_slice(&image[at + from..at + to]);
-                    }
-                    _ => patches.resize(patches.len() + to - from, T::ZERO),
-                }
-            }
-        }
-    }
 }
 
 impl<'a, T: Real> Product<'a, T> {
@@ -464,9 +224,9 @@ impl<'a, T: Real> Product<'a, T> {
             Matrix::dense(&space.patches, tile.rows, source.width())
         };
         if self.side == Side::Transposed {
-            let right = self.weight.block((col, tile.cols), (0, self.weight.cols), &mut space.weight).transposed();
+            let right = self.weight.block((col, tile.cols), (0, self.weight.cols), &mut space.weight);
             // SAFETY: the caller's promise.
-            return unsafe { multiply(tile, add, self.scale, left, right) };
+            return unsafe { multiply_transposed(tile, add, self.scale, left, right, &mut space.turned) };
         }
         // Backward through a window: tap by tap, since a tap's columns of the weight are not adjacent to the next row's.
         let (channels, taps) = (self.output_channels(), source.window.taps());
@@ -483,6 +243,7 @@ impl<'a, T: Real> Product<'a, T> {
 struct Workspace<T> {
     patches: Vec<T>,
     weight: Vec<T>,
+    turned: Vec<T>,
 }
 
 /// `init + sum of products`, tile by tile.
@@ -522,25 +283,28 @@ fn sum_products<T: Real>(shape: Vec<usize>, device: &Device, products: &[Product
             let start = unsafe { shared.at(row * cols + col) };
             let tile = Target { start, rows: row_count, cols: col_count, row_stride: cols };
             if starts {
-                vectorized(|| {
-                    for r in row..row + row_count {
-                        // SAFETY: a row of this task's tile.
-                        let line = unsafe { shared.part(r * cols + col, col_count) };
-                        match &residual {
-                            Some(values) => line.copy_from_slice(&values[r * cols + col..][..col_count]),
-                            None => line.fill(T::ZERO),
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for r in row..row + row_count {
+                            // SAFETY: a row of this task's tile.
+                            let line = unsafe { shared.part(r * cols + col, col_count) };
+                            match &residual {
+                                Some(values) => line.copy_from_slice(&values[r * cols + col..][..col_count]),
+                                None => line.fill(T::ZERO),
+                            }
+                            if let Some(values) = &bias {
+                                line.iter_mut().zip(&values[col..]).for_each(|(y, b)| *y += *b);
+                            }
+                            if let Some(values) = &per_sample {
+                                let values = &values[r / rows_per_sample * cols + col..];
+                                line.iter_mut().zip(values).for_each(|(y, b)| *y += *b);
+                            }
                         }
-                        if let Some(values) = &bias {
-                            line.iter_mut().zip(&values[col..]).for_each(|(y, b)| *y += *b);
-                        }
-                        if let Some(values) = &per_sample {
-                            let values = &values[r / rows_per_sample * cols + col..];
-                            line.iter_mut().zip(values).for_each(|(y, b)| *y += *b);
-                        }
-                    }
-                });
+                    },
+                );
             }
-            let mut space = Workspace { patches: Vec::new(), weight: Vec::new() };
+            let mut space = Workspace { patches: Vec::new(), weight: Vec::new(), turned: Vec::new() };
             for (n, product) in products.iter().enumerate() {
                 // SAFETY: the tile is this task's alone.
                 unsafe { product.add_to(tile, starts || n > 0, row, col, &mut space) };
@@ -550,20 +314,22 @@ fn sum_products<T: Real>(shape: Vec<usize>, device: &Device, products: &[Product
     })
 }
 
-/// Tile of an output `[rows, cols]` whose every element costs `inner` multiplications: some 4 million of them a tile,
-/// near square, so that packing stays small beside the product.
+/// Tile of an output `[rows, cols]` whose every element costs `inner` multiplications: at least 4 million of them a
+/// tile, more in large products, which have tiles enough for every core; near square, so that packing stays small.
 fn tile_sizes(rows: usize, cols: usize, inner: usize, half: bool, patches: bool) -> (usize, usize) {
-    const WORK: usize = 4 << 20;
-    let tiles = (rows * cols * inner / WORK).clamp(1, 256);
+    const LEAST: usize = 4 << 20;
+    const ENOUGH: usize = 12;
+    let work = rows * cols * inner;
+    let tiles = (work / LEAST).min((work / (16 * LEAST)).max(ENOUGH)).clamp(1, 128);
     let area = (rows * cols).div_ceil(tiles);
     // Patches are copied once a column tile, half weights converted once a row tile: lean away from what costs.
-    let lean = if half { 16 } else { 1 };
+    let lean = if half { 16 } else { 2 };
     let mut row_tile = (area * lean).isqrt().next_multiple_of(16).clamp(64, 1024);
     if patches {
-        row_tile = row_tile.clamp(128, 256);
+        row_tile = row_tile.clamp(64, 256);
     }
     let row_tile = row_tile.min(rows).max(1);
-    let col_tile = (area / row_tile).next_multiple_of(48).max(if patches { 144 } else { 48 }).min(cols).max(1);
+    let col_tile = (area / row_tile).next_multiple_of(48).max(if patches { 192 } else { 48 }).min(cols).max(1);
     (row_tile, col_tile)
 }
 
@@ -573,6 +339,3 @@ fn tile_columns(n: usize, k: usize, positions: usize) -> usize {
     let tasks = (n * k * positions / WORK).clamp(1, 64);
     k.div_ceil(tasks).next_multiple_of(16).min(k).max(1)
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,20 +8,22 @@ use std::{cell::Cell, marker::PhantomData, ops::Deref};
 
 /// The elements of a contiguous CPU tensor, borrowed for reading.
 pub struct Slice<'a, T> {
-    storage: StorageRef<'a>,
-    start: usize,
-    end: usize,
-    element: PhantomData<T>,
+    /// Keeps the storage from being written while its elements are read.
+    _storage: StorageRef<'a>,
+    start: *const T,
+    length: usize,
 }
 
-impl<T: WithDType> Deref for Slice<'_, T> {
+// SAFETY: a shared borrow of plain numbers; the lock guard stays with the thread that made it.
+unsafe impl<T: Sync> Sync for Slice<'_, T> {}
+
+impl<T> Deref for Slice<'_, T> {
     type Target = [T];
 
+    #[inline(always)]
     fn deref(&self) -> &[T] {
-        match &*self.storage {
-            Storage::Cpu(cpu) => &cpu.as_slice().expect("bug: the type was checked by read")[self.start..self.end],
-            _ => unreachable!("bug: the device was checked by read"),
-        }
+        // SAFETY: `read` took address and length from a slice of the storage that `_storage` keeps borrowed.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }
 
@@ -34,11 +36,12 @@ pub fn read<T: WithDType>(tensor: &Tensor) -> Result<Slice<'_, T>> {
     let Some((start, end)) = layout.contiguous_offsets() else {
         return Err(Error::Msg(format!("a kernel wants a contiguous tensor, not shape {:?}", tensor.shape())));
     };
-    match &*storage {
-        Storage::Cpu(cpu) => cpu.as_slice::<T>()?,
+    let elements = match &*storage {
+        Storage::Cpu(cpu) => &cpu.as_slice::<T>()?[start..end],
         _ => return Err(no_kernel(tensor.device())),
     };
-    Ok(Slice { storage, start, end, element: PhantomData })
+    let (start, length) = (elements.as_ptr(), elements.len());
+    Ok(Slice { _storage: storage, start, length })
 }
 
 /// Makes a tensor of `shape` whose elements `fill` writes. Every kernel's output is born here, so that an arena of our

@@ -1,10 +1,15 @@
 //! `cargo xtask`: everything that a developer runs.
 
+mod bench;
+mod checkpoint;
 mod parity;
+mod process;
+mod test;
+mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,10 +30,32 @@ enum Command {
         /// Where the outputs go.
         out: PathBuf,
     },
+    /// Time training steps on random weights and print one line of JSON.
+    Bench(bench::Bench),
+    /// Run every check of the project.
+    Test,
+    /// Write a checkpoint of random numbers.
+    RandomCheckpoint(checkpoint::RandomCheckpoint),
+    /// Say what a checkpoint is, and optionally run its text encoders.
+    Inspect(checkpoint::Inspect),
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Parity { case, out } => parity::run(&case, &out),
+        Command::Bench(bench) => bench.run(),
+        Command::Test => test::run(),
+        Command::RandomCheckpoint(random) => random.run(),
+        Command::Inspect(inspect) => inspect.run(),
     }
 }

@@ -24,7 +24,9 @@ pub(super) fn architecture(source: &dyn Source) -> Result<Architecture> {
             ));
         }
         8 => {
-            return refuse(format!("this is an editing model of the InstructPix2Pix kind (8 input channels); {WANTED}"));
+            return refuse(format!(
+                "this is an editing model of the InstructPix2Pix kind (8 input channels); {WANTED}"
+            ));
         }
         n => return refuse(format!("its UNet has {n} input channels, not 4; {WANTED}")),
     }

@@ -99,7 +99,7 @@ impl Targets {
         Self { unet: suffixes, text: Vec::new() }
     }
 
-    fn includes(&self, path: &LayerPath) -> bool {
+    pub(crate) fn includes(&self, path: &LayerPath) -> bool {
         let suffixes = if path.model == "unet" { &self.unet } else { &self.text };
         let ends =
             |suffix: &String| path.diffusers.strip_suffix(suffix.as_str()).is_some_and(|rest| rest.ends_with('.'));

@@ -1,0 +1,223 @@
+//! The training step as a whole, on tiny random checkpoints.
+
+use candle_core::{DType, Device, Tensor};
+use diffusion::{
+    Checkpoint, Model,
+    checkpoint::{Architecture, Prediction},
+    clip::TextBatch,
+    layer::Precision,
+    lora::{self, Targets},
+    plan::{self, StepShape},
+    schedule::NoiseSchedule,
+    tokenizer::{END, LENGTH, VOCABULARY},
+};
+use std::sync::Arc;
+use synthetic::{Random, Stored};
+use trainer::{Batch, Draw, Objective, Rates, Recipe, Rng, Trainables, Trainer};
+
+const SIZE: usize = 8;
+
+struct Setup {
+    architecture: Architecture,
+    precision: Precision,
+    recipe: Recipe,
+    targets: &'static str,
+    text: bool,
+    recompute: bool,
+}
+
+impl Setup {
+    fn new(architecture: Architecture) -> Self {
+        let recipe = Recipe { rank: 2, alpha: 1.0, ..Recipe::conceptd(false) };
+        Self { architecture, precision: Precision::f32(), recipe, targets: "eden", text: false, recompute: false }
+    }
+
+    fn trainer(&self) -> Trainer {
+        let checkpoint =
+            Checkpoint::of(Arc::new(Random::new(&self.architecture, 3, Stored::F32, 1.0))).expect("a checkpoint");
+        let mut model = Model::load(&checkpoint, &self.precision).expect("a model");
+        let sites =
+            lora::sites(&mut model, &Targets::named(self.targets, self.text).expect("targets"), self.recipe.rank);
+        let mut rng = Rng::new(5, 0, trainer::Purpose::Init);
+        let widths: Vec<usize> = model.text.encoders().map(|(_, encoder)| encoder.width()).collect();
+        let rows = widths.iter().map(|w| rng.normals(2 * w).iter().map(|z| z * 0.02).collect()).collect();
+        let first = |_: &str, shape: &[usize]| rng.normals(shape.iter().product()).iter().map(|z| z * 0.1).collect();
+        let trainables =
+            Trainables::bind(&mut model, sites, false, self.recipe.alpha, first, rows).expect("trainables");
+        let (snr, l1, token_std) = (self.recipe.snr, self.recipe.l1, self.recipe.token_std);
+        let objective = Objective { schedule: NoiseSchedule::new(Prediction::Epsilon), snr, l1, token_std };
+        let (adapters, tokens) = (self.recipe.lora_optimizer(), self.recipe.token_optimizer());
+        Trainer::new(model, trainables, objective, adapters, tokens, self.recompute).expect("a trainer")
+    }
+
+    /// Samples `from..from + count` of a fixed sequence.
+    fn batch(&self, from: usize, count: usize) -> Batch {
+        let all = 4;
+        let tensor = |seed: u64, channels: usize| {
+            let draw = Draw::new(seed, 0).noise((all, SIZE, SIZE, channels), 0.0, &Device::Cpu).expect("noise");
+            draw.narrow(0, from, count)
+                .and_then(|t| t.contiguous())
+                .and_then(|t| t.to_dtype(self.precision.compute))
+                .expect("a part")
+        };
+        let ids: Vec<u32> = (0..all as u32)
+            .flat_map(|sample| {
+                let mut ids = vec![END; LENGTH];
+                ids[0] = 49406;
+                ids[1..5].copy_from_slice(&[320 + sample, VOCABULARY as u32, VOCABULARY as u32 + 1, 1929]);
+                ids
+            })
+            .skip(from * LENGTH)
+            .take(count * LENGTH)
+            .collect();
+        let sizes = [128.0, 128.0, 0.0, 16.0, 64.0, 64.0];
+        let xl = self.architecture.clip_g.is_some();
+        Batch {
+            latents: tensor(1, 4),
+            noise: tensor(2, 4),
+            mask: Some(tensor(3, 1).abs().expect("a mask")),
+            mask_means: vec![1.0; count],
+            timesteps: [10, 400, 700, 950][from..from + count].to_vec(),
+            text: TextBatch { g: if xl { ids.clone() } else { Vec::new() }, l: ids },
+            time_ids: if xl { sizes.repeat(count) } else { Vec::new() },
+        }
+    }
+}
+
+fn loss(trainer: &mut Trainer, batch: &Batch) -> f64 {
+    let (losses, _) = trainer.forward(batch, true).expect("a forward pass");
+    losses.image.to_dtype(DType::F64).and_then(|t| t.to_scalar()).expect("one value")
+}
+
+fn gradients(trainer: &mut Trainer, parts: &[(&Batch, f64)]) -> Vec<f64> {
+    trainer.gradients().clear().expect("cleared");
+    for (batch, share) in parts {
+        let (_, pass) = trainer.forward(batch, true).expect("a forward pass");
+        trainer.backward(batch, pass, *share).expect("a backward pass");
+    }
+    flat(trainer.gradients().values())
+}
+
+fn flat(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).and_then(|t| t.to_vec1()).expect("f64")
+}
+
+/// Adapters everywhere, in UNet and text encoders, and token rows: every kind of gradient by central differences in f64.
+#[test]
+fn the_gradient_of_the_whole_model_is_that_of_finite_differences() {
+    for architecture in [synthetic::tiny_xl(), synthetic::tiny_15()] {
+        let precision = Precision { compute: DType::F64, frozen: DType::F64, device: Device::Cpu };
+        let setup = Setup { targets: "all", text: true, precision, ..Setup::new(architecture) };
+        let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
+        let analytic = gradients(&mut trainer, &[(&batch, 1.0)]);
+        let scale = (analytic.iter().map(|g| g * g).sum::<f64>() / analytic.len() as f64).sqrt();
+        let values = trainer.trainables().parameters.values().clone();
+        let entries = trainer.trainables().parameters.entries().to_vec();
+        // One element of every seventh tensor and of each token table, so that every kind of layer comes up.
+        let chosen = entries.iter().enumerate().filter(|(i, e)| i % 7 == 0 || e.name.starts_with("tokens"));
+        for (i, entry) in chosen {
+            let at = entry.start + (i * 131) % entry.range().len();
+            let mut with = |delta: f64| {
+                kernels::write::<f64>(&values, |values| values[at] += delta).expect("written");
+                let loss = loss(&mut trainer, &batch);
+                kernels::write::<f64>(&values, |values| values[at] -= delta).expect("written");
+                loss
+            };
+            let step = 1e-5;
+            let numeric = (with(step) - with(-step)) / (2.0 * step);
+            let error = (numeric - analytic[at]).abs() / scale.max(analytic[at].abs());
+            assert!(error < 1e-5, "{}: analytic {} numeric {numeric}", entry.name, analytic[at]);
+        }
+    }
+}
+
+#[test]
+fn recomputation_changes_no_bit() {
+    let setup = Setup { targets: "all", text: true, ..Setup::new(synthetic::tiny_xl()) };
+    let batch = setup.batch(0, 2);
+    let kept = gradients(&mut setup.trainer(), &[(&batch, 1.0)]);
+    let setup = Setup { recompute: true, ..setup };
+    assert_eq!(kept, gradients(&mut setup.trainer(), &[(&batch, 1.0)]));
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let run = |threads: usize| {
+        trainer::with_threads(threads, || {
+            let setup = Setup { targets: "all", ..Setup::new(synthetic::tiny_xl()) };
+            let mut trainer = setup.trainer();
+            for step in 0..2 {
+                let batch = setup.batch(step, 2);
+                let (_, pass) = trainer.forward(&batch, true).expect("a forward pass");
+                trainer.backward(&batch, pass, 1.0).expect("a backward pass");
+                trainer.penalize(true).expect("penalties");
+                trainer.clip(0.5).expect("clipped");
+                trainer.update(Rates { unet: 1e-3, text: 0.0, tokens: 1e-3 }).expect("an update");
+            }
+            flat(trainer.trainables().parameters.values())
+        })
+        .expect("threads")
+    };
+    let one = run(1);
+    assert!(one == run(2) && one == run(5));
+}
+
+#[test]
+fn four_accumulated_steps_of_one_are_one_step_of_four() {
+    let setup = Setup::new(synthetic::tiny_xl());
+    let together = gradients(&mut setup.trainer(), &[(&setup.batch(0, 4), 1.0)]);
+    let singles: Vec<Batch> = (0..4).map(|i| setup.batch(i, 1)).collect();
+    let parts: Vec<(&Batch, f64)> = singles.iter().map(|batch| (batch, 0.25)).collect();
+    let apart = gradients(&mut setup.trainer(), &parts);
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+    let difference = norm(&mut together.iter().zip(&apart).map(|(a, b)| a - b)) / norm(&mut together.iter().copied());
+    assert!(difference < 1e-5, "{difference:e}");
+}
+
+#[test]
+fn what_a_step_keeps_is_known_beforehand() {
+    for architecture in [synthetic::tiny_xl(), synthetic::tiny_15()] {
+        for (targets, text, recompute) in [
+            ("attn", false, false),
+            ("eden", false, true),
+            ("transformer", true, false),
+            ("all", true, false),
+            ("all", true, true),
+        ] {
+            let setup = Setup { targets, text, recompute, ..Setup::new(architecture.clone()) };
+            let mut trainer = setup.trainer();
+            loss(&mut trainer, &setup.batch(0, 3));
+            let targets = Targets::named(setup.targets, text).expect("targets");
+            let step = StepShape { batch: 3, height: SIZE, width: SIZE, targets, rank: 2, text: true, recompute };
+            let planned = plan::saved_bytes(&setup.architecture, &step);
+            let name = setup.architecture.family.name();
+            assert_eq!(planned, trainer.saved_bytes(), "{name}, {}, recompute {recompute}", setup.targets);
+        }
+    }
+}
+
+#[test]
+fn training_on_two_pictures_learns_them() {
+    let setup = Setup::new(synthetic::tiny_xl());
+    let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
+    let before = loss(&mut trainer, &batch);
+    for _ in 0..40 {
+        let (_, pass) = trainer.forward(&batch, true).expect("a forward pass");
+        trainer.backward(&batch, pass, 1.0).expect("a backward pass");
+        trainer.update(Rates { unet: 3e-3, text: 0.0, tokens: 3e-3 }).expect("an update");
+    }
+    let after = loss(&mut trainer, &batch);
+    assert!(after < 0.7 * before, "{before} -> {after}");
+}
+
+#[test]
+fn frozen_tokens_neither_move_nor_run_the_text_encoders_backward() {
+    let setup = Setup::new(synthetic::tiny_xl());
+    let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
+    let rows = |trainer: &Trainer| trainer.trainables().tokens[1].value.to_vec2::<f32>().expect("rows");
+    let before = rows(&trainer);
+    let (_, pass) = trainer.forward(&batch, false).expect("a forward pass");
+    trainer.backward(&batch, pass, 1.0).expect("a backward pass");
+    trainer.update(Rates { unet: 1e-3, text: 0.0, tokens: 0.0 }).expect("an update");
+    assert_eq!(before, rows(&trainer));
+}

@@ -1,0 +1,80 @@
+//! Random checkpoints as files, and looking into checkpoints.
+
+use crate::{bench::Config, process};
+use anyhow::{Context, Result};
+use candle_core::{DType, Device};
+use clap::Args;
+use diffusion::{
+    Checkpoint, TextEncoder,
+    checkpoint::Overrides,
+    clip::TextBatch,
+    layer::{Precision, Tape},
+    tokenizer::Tokenizer,
+};
+use std::{fs::File, io::BufWriter, io::Write, path::PathBuf, time::Instant};
+use synthetic::{Random, Stored};
+
+#[derive(Args)]
+pub struct RandomCheckpoint {
+    /// Sizes of the model.
+    #[arg(long, value_enum, default_value = "tinyxl")]
+    config: Config,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The file to write, f16.
+    out: PathBuf,
+}
+
+impl RandomCheckpoint {
+    pub fn run(&self) -> Result<()> {
+        let mut out =
+            BufWriter::new(File::create(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?);
+        Random::new(&self.config.architecture(), self.seed, Stored::F16, 1.0).write(&mut out)?;
+        out.flush()?;
+        println!("{}", self.out.display());
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    /// The checkpoint.
+    file: PathBuf,
+    /// Also load the text encoders and encode a prompt.
+    #[arg(long)]
+    prompt: Option<String>,
+    /// A VAE file in place of the checkpoint's own.
+    #[arg(long)]
+    vae: Option<PathBuf>,
+}
+
+impl Inspect {
+    pub fn run(&self) -> Result<()> {
+        let start = Instant::now();
+        let report = |what: &str, since: Instant| -> Result<()> {
+            let peak = process::usage()?.peak_bytes as f64 / f64::from(1 << 30);
+            println!("{what}: {:.2} s, peak memory {peak:.2} GiB", since.elapsed().as_secs_f64());
+            Ok(())
+        };
+        let overrides = Overrides { vae: self.vae.as_deref(), prediction: None };
+        let checkpoint = Checkpoint::open(&self.file, overrides)?;
+        println!("{}", checkpoint.architecture().family.name());
+        println!("{:#?}", checkpoint.architecture());
+        report("opened", start)?;
+        let Some(prompt) = &self.prompt else { return Ok(()) };
+        let start = Instant::now();
+        // Half weights stay half in memory; they are widened as they are used.
+        let precision = Precision { compute: DType::F32, frozen: DType::F16, device: Device::Cpu };
+        let text = TextEncoder::load(&checkpoint, &precision)?;
+        report("text encoders loaded", start)?;
+        let start = Instant::now();
+        let ids = Tokenizer::new(&[])?.encode(prompt)?;
+        let encoded = text.forward(&TextBatch::new(&[ids]), &mut Tape::off())?;
+        println!(
+            "context {:?}, pooled {:?}",
+            encoded.context.dims(),
+            encoded.pooled.as_ref().map(|pooled| pooled.dims())
+        );
+        report("prompt encoded", start)
+    }
+}

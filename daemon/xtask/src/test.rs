@@ -1,0 +1,100 @@
+//! `cargo xtask test`: everything that must hold, with all of its own set-up.
+
+use crate::tidy;
+use anyhow::{Context, Result, bail};
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Runs every check in order and stops at the first that fails.
+pub fn run() -> Result<()> {
+    let root = root();
+    tidy::check(&root)?;
+    cargo(&root, &["fmt", "--all", "--check"]).context("run `cargo fmt`")?;
+    cargo(&root, &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
+    cargo(&root, &["test", "--release", "--workspace", "--quiet"])?;
+    golden_cases(&root)
+}
+
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    // xtask lies in daemon/xtask.
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    println!("== cargo {}", arguments.join(" "));
+    status(Command::new(cargo).args(arguments).current_dir(root))
+}
+
+fn status(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    if !status.success() {
+        bail!("{:?} failed ({status})", command.get_program());
+    }
+    Ok(())
+}
+
+/// Computes every golden case in a process of its own and compares it with the references' results.
+fn golden_cases(root: &Path) -> Result<()> {
+    println!("== golden cases");
+    let python = python(root)?;
+    let folder = root.join("tests/parity");
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder.join("cases"))?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    cases.retain(|path| path.extension() == Some(OsStr::new("safetensors")));
+    cases.sort();
+    let out = tempfile::tempdir()?;
+    let (mut passed, mut failed) = (0, Vec::new());
+    for case in &cases {
+        let name = case.file_stem().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        let result = out.path().join("out.safetensors");
+        // A result of the case before must not pass for this one's.
+        let _ = fs::remove_file(&result);
+        let computed = status(Command::new(env::current_exe()?).arg("parity").arg(case).arg(&result));
+        let compared =
+            computed.and_then(|()| status(Command::new(&python).arg(folder.join("compare.py")).arg(case).arg(&result)));
+        match compared {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                println!("FAIL {name}: {error}");
+                failed.push(name);
+            }
+        }
+    }
+    println!("golden cases: {passed} passed, {} failed", failed.len());
+    if !failed.is_empty() || passed == 0 {
+        bail!("golden cases failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// A Python of our own with the packages of tests/requirements.txt, made anew when that list changes.
+fn python(root: &Path) -> Result<PathBuf> {
+    let (folder, wanted) = (root.join("target/python"), root.join("tests/requirements.txt"));
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let stamp = folder.join("requirements.txt");
+    let requirements = fs::read(&wanted)?;
+    if fs::read(&stamp).is_ok_and(|made| made == requirements) {
+        return Ok(python);
+    }
+    let system = ["python3", "python"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()));
+    let system = system.context("the golden cases are compared by Python: install Python 3.10 or newer")?;
+    let _ = fs::remove_dir_all(&folder);
+    status(Command::new(system).args(["-m", "venv"]).arg(&folder))
+        .context("on Debian and Ubuntu: apt install python3-venv")?;
+    status(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&wanted),
+    )?;
+    fs::write(stamp, requirements)?;
+    Ok(python)
+}

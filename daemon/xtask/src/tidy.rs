@@ -1,0 +1,71 @@
+//! House rules that a compiler does not know.
+
+use anyhow::{Result, bail};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lines of a source file, at most.
+const LONGEST: usize = 400;
+
+/// Which of our crates each crate may use: arrows point down only.
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("kernels", &[]),
+    ("diffusion", &["kernels"]),
+    ("synthetic", &["diffusion"]),
+    ("trainer", &["diffusion", "kernels"]),
+    ("xtask", &["diffusion", "kernels", "synthetic", "trainer"]),
+];
+
+/// Fails with every breach of the rules.
+pub fn check(root: &Path) -> Result<()> {
+    let mut breaches = Vec::new();
+    for (name, allowed) in ARROWS {
+        let folder = root.join("daemon").join(name);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+        let dependencies = dependencies.split("\n[").next().unwrap_or_default();
+        for (other, _) in ARROWS {
+            if dependencies.lines().any(|line| line.starts_with(&format!("{other}."))) && !allowed.contains(&other) {
+                breaches.push(format!("daemon/{name} may not depend on {other}"));
+            }
+        }
+        let mut files = Vec::new();
+        sources(&folder, &mut files)?;
+        for file in files {
+            let text = fs::read_to_string(&file)?;
+            let file = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+            if !text.starts_with("//! ") {
+                breaches.push(format!("{file} does not begin with what it is for (`//! ...`)"));
+            }
+            if text.lines().count() > LONGEST {
+                breaches.push(format!("{file} has more than {LONGEST} lines: give its parts files of their own"));
+            }
+        }
+    }
+    let known: BTreeMap<&str, _> = ARROWS.into_iter().collect();
+    for entry in fs::read_dir(root.join("daemon"))?.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && !known.contains_key(name.as_str()) {
+            breaches.push(format!("daemon/{name} has no place among the arrows of xtask's tidy.rs"));
+        }
+    }
+    if !breaches.is_empty() {
+        bail!("untidy:\n  {}", breaches.join("\n  "));
+    }
+    Ok(())
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
