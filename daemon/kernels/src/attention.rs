@@ -6,7 +6,7 @@ use crate::{
     element::{Real, dispatch, vectorized},
     matrix::{Matrix, Target, multiply},
     norm::lanes_sum,
-    parallel::{Shared, for_each},
+    parallel::{Shared, for_each_costing},
     view::{Slice, build, read, same_shape},
 };
 use candle_core::{Error, Tensor};
@@ -27,7 +27,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool)
         let output = build::<T, _>(q.shape(), q.device(), |out| {
             let (out, sums) = (Shared::new(out), Shared::new(&mut log_sums));
             let blocks = shape.queries.div_ceil(shape.block());
-            for_each(shape.batch * heads * blocks, |task| {
+            for_each_costing(shape.batch * heads * blocks, shape.cost() / blocks, |task| {
                 let (pair, block) = (task / blocks, task % blocks);
                 let head = Head::new(&shape, pair);
                 let (first, count) = shape.block_span(block);
@@ -97,7 +97,7 @@ pub fn attention_backward(
         let (mut dk, mut dv) = (vec![T::ZERO; ks.len()], vec![T::ZERO; vs.len()]);
         let (dq_shared, dk_shared, dv_shared) = (Shared::new(&mut dq), Shared::new(&mut dk), Shared::new(&mut dv));
         // One task a head: the sums over queries that make dk and dv stay in one order.
-        for_each(shape.batch * heads, |pair| {
+        for_each_costing(shape.batch * heads, 3 * shape.cost(), |pair| {
             let head = Head::new(&shape, pair);
             // SAFETY: a head's columns are this task's alone, in all three outputs.
             let (dq, dk, dv) = unsafe {
@@ -188,6 +188,11 @@ impl Shape {
 
     fn scale<T: Real>(&self) -> T {
         T::from_f64(1.0 / (self.depth as f64).sqrt())
+    }
+
+    /// Multiplications of a head's forward pass.
+    fn cost(&self) -> usize {
+        2 * self.queries * self.keys * self.depth
     }
 
     /// Queries of one task.

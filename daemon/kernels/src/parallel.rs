@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 /// Elements that one task of an elementwise loop handles: some ten microseconds, well above the cost of a task.
-const GRAIN: usize = 16 * 1024;
+const GRAIN: usize = 32 * 1024;
 
 /// Calls `task(0..count)`, in parallel when there is more than one.
 pub(crate) fn for_each(count: usize, task: impl Fn(usize) + Sync + Send) {
@@ -12,6 +12,13 @@ pub(crate) fn for_each(count: usize, task: impl Fn(usize) + Sync + Send) {
         1 => task(0),
         _ => (0..count).into_par_iter().with_max_len(1).for_each(task),
     }
+}
+
+/// [`for_each`] for tasks of `cost` multiplications each: small ones are joined until they repay a thread's waking.
+pub(crate) fn for_each_costing(count: usize, cost: usize, task: impl Fn(usize) + Sync + Send) {
+    const WORTH: usize = 1 << 20;
+    let joined = (WORTH / cost.max(1)).max(1);
+    for_each(count.div_ceil(joined), |group| (group * joined..((group + 1) * joined).min(count)).for_each(&task));
 }
 
 /// Calls `task(i, chunk)` for the chunks of `values`, each `length` long but the last.

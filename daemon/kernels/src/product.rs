@@ -317,10 +317,10 @@ fn sum_products<T: Real>(shape: Vec<usize>, device: &Device, products: &[Product
 /// Tile of an output `[rows, cols]` whose every element costs `inner` multiplications: at least 4 million of them a
 /// tile, more in large products, which have tiles enough for every core; near square, so that packing stays small.
 fn tile_sizes(rows: usize, cols: usize, inner: usize, half: bool, patches: bool) -> (usize, usize) {
-    const LEAST: usize = 4 << 20;
+    const LEAST: usize = 2 << 20;
     const ENOUGH: usize = 12;
     let work = rows * cols * inner;
-    let tiles = (work / LEAST).min((work / (16 * LEAST)).max(ENOUGH)).clamp(1, 128);
+    let tiles = (work / LEAST).min((work / (32 * LEAST)).max(ENOUGH)).clamp(1, 128);
     let area = (rows * cols).div_ceil(tiles);
     // Patches are copied once a column tile, half weights converted once a row tile: lean away from what costs.
     let lean = if half { 16 } else { 2 };

@@ -30,6 +30,21 @@ impl Draw {
         (0..count).map(|_| rng.below(TIMESTEPS)).collect()
     }
 
+    /// One uniform timestep in each of `count` equal parts of the schedule, in random order: every update sees all noise
+    /// levels, so that its loss and gradient scatter less.
+    pub fn stratified_timesteps(&self, count: usize) -> Vec<usize> {
+        let mut rng = self.rng(Purpose::Timesteps);
+        let order = rng.permutation(count);
+        let part = |i: usize, u: f64| ((i as f64 + u) / count as f64 * TIMESTEPS as f64) as usize;
+        order.into_iter().map(|i| part(i, rng.uniform()).min(TIMESTEPS - 1)).collect()
+    }
+
+    /// Which of `count` pictures are seen mirrored.
+    pub fn flips(&self, count: usize) -> Vec<bool> {
+        let mut rng = self.rng(Purpose::Flips);
+        (0..count).map(|_| rng.uniform() < 0.5).collect()
+    }
+
     /// Normal noise `[B, h, w, C]`; with `offset`, each channel of each sample is shifted by offset times a normal value
     /// (Guttenberg 2023, "noise offset"), so that pictures may become darker or brighter as a whole.
     ///

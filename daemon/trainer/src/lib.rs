@@ -23,4 +23,4 @@ pub use recipe::{OptimizerKind, Recipe};
 pub use rng::{Purpose, Rng};
 pub use threads::with_threads;
 pub use tokens::{TokenInit, TokenTarget, token_names};
-pub use trainer::{Batch, Losses, Pass, Rates, Trainables, Trainer};
+pub use trainer::{Batch, Losses, Pass, Rates, Trainables, Trainer, scalar};

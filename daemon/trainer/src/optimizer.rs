@@ -82,6 +82,27 @@ impl OptimizerState {
         self.d
     }
 
+    /// Everything that changes: named tensors, and numbers (step, d, largest d, numerator).
+    pub fn save(&self) -> (Vec<Tensor>, [f64; 4]) {
+        (self.moments.clone(), [self.step as f64, self.d, self.d_max, self.numerator])
+    }
+
+    /// Takes back what [`Self::save`] gave.
+    ///
+    /// # Errors
+    /// If it came from another optimizer or another number of values.
+    pub fn restore(&mut self, moments: &[Tensor], numbers: [f64; 4]) -> Result<()> {
+        if moments.len() != self.moments.len() {
+            return Err(Error::Invalid("the snapshot is of another optimizer".into()));
+        }
+        for (ours, theirs) in self.moments.iter().zip(moments) {
+            overwrite(ours, theirs)?;
+        }
+        let [step, d, d_max, numerator] = numbers;
+        (self.step, self.d, self.d_max, self.numerator) = (step as u64, d, d_max, numerator);
+        Ok(())
+    }
+
     /// One update by `grads`, of the shape of the values. A rate of zero changes nothing but the moments.
     ///
     /// # Errors
@@ -122,4 +143,10 @@ impl OptimizerState {
             _ => Err(Error::Invalid("bug: an optimizer lost its moments".into())),
         }
     }
+}
+
+/// `target = source`, in place, so that views of the target see it.
+pub(crate) fn overwrite(target: &Tensor, source: &Tensor) -> Result<()> {
+    kernels::clear(target)?;
+    Ok(kernels::accumulate(target, source)?)
 }

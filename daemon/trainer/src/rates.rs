@@ -23,6 +23,18 @@ pub enum Ramp {
     },
 }
 
+impl Ramp {
+    /// The same course with another peak.
+    #[must_use]
+    pub fn with_peak(self, peak: f64) -> Self {
+        match self {
+            Self::Constant(_) => Self::Constant(peak),
+            Self::Exponential { from, to } => Self::Exponential { from: from * peak / to, to: peak },
+            Self::Polynomial { power, freeze, .. } => Self::Polynomial { peak, power, freeze },
+        }
+    }
+}
+
 /// A rate over a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {

@@ -52,6 +52,8 @@ pub struct Recipe {
     pub l1: f64,
     /// Factor of the tokens' deviation from the vocabulary's spread.
     pub token_std: f64,
+    /// Whether the timesteps of an update are spread evenly over the schedule.
+    pub stratified: bool,
     /// Largest norm of the gradient, if it is clipped.
     pub clip_norm: Option<f64>,
     /// Least weight of masked-out background; masks then have mean one. `None`: masks are used as they are.
@@ -82,6 +84,7 @@ impl Recipe {
             caption_dropout: 0.1,
             l1: 0.03,
             token_std: 0.01,
+            stratified: false,
             clip_norm: None,
             mask_floor: None,
             seed: 0,
@@ -92,7 +95,7 @@ impl Recipe {
     ///
     /// min-SNR is divided by the schedule's mean weight, so that accumulation does not change the recipe; velocity models
     /// get the corrected weight and no noise offset; the UNet's rate falls to zero over the last quarter; no L1, which
-    /// lies far below what Adam notices; masks have mean one and a floor.
+    /// lies far below what Adam notices; masks have mean one and a floor; the timesteps of an update are spread evenly.
     pub fn conceptd(velocity: bool) -> Self {
         let eden = Self::eden();
         Self {
@@ -105,6 +108,7 @@ impl Recipe {
             unet_rate: Rate { tail: 0.25, ..eden.unet_rate },
             text_rate: Rate { tail: 0.25, ..eden.text_rate },
             l1: 0.0,
+            stratified: true,
             mask_floor: Some(0.2),
             ..eden
         }

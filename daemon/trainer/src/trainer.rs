@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     objective::Objective,
-    optimizer::{Optimizer, OptimizerState},
+    optimizer::{Optimizer, OptimizerState, overwrite},
     tokens::TokenTarget,
 };
 use candle_core::{Device, Tensor};
@@ -205,6 +205,63 @@ impl Trainer {
         (self.unet_optimizer.estimate(), self.token_optimizer.estimate())
     }
 
+    /// Everything that changes in training: named flat tensors, and four numbers of each optimizer.
+    pub fn save(&self) -> (Vec<(String, Tensor)>, Vec<[f64; 4]>) {
+        let mut tensors = vec![("values".to_owned(), self.trainables.parameters.values().clone())];
+        let mut numbers = Vec::new();
+        for (name, optimizer) in self.optimizers() {
+            let (moments, state) = optimizer.save();
+            tensors.extend(moments.into_iter().enumerate().map(|(i, t)| (format!("{name}.{i}"), t)));
+            numbers.push(state);
+        }
+        (tensors, numbers)
+    }
+
+    /// Takes back what [`Self::save`] gave; `tensor` finds one by name.
+    ///
+    /// # Errors
+    /// If something is missing or of another shape.
+    pub fn restore(&mut self, mut tensor: impl FnMut(&str) -> Result<Tensor>, numbers: &[[f64; 4]]) -> Result<()> {
+        overwrite(self.trainables.parameters.values(), &tensor("values")?)?;
+        let optimizers = [
+            ("unet", &mut self.unet_optimizer),
+            ("text", &mut self.text_optimizer),
+            ("tokens", &mut self.token_optimizer),
+        ];
+        for (i, (name, optimizer)) in optimizers.into_iter().enumerate() {
+            let count = optimizer.save().0.len();
+            let moments = (0..count).map(|j| tensor(&format!("{name}.{j}"))).collect::<Result<Vec<_>>>()?;
+            let state = numbers.get(i).ok_or_else(|| Error::Invalid("the snapshot lacks an optimizer".into()))?;
+            optimizer.restore(&moments, *state)?;
+        }
+        Ok(())
+    }
+
+    fn optimizers(&self) -> [(&'static str, &OptimizerState); 3] {
+        [("unet", &self.unet_optimizer), ("text", &self.text_optimizer), ("tokens", &self.token_optimizer)]
+    }
+
+    /// The loss of a batch without any gradient, its weights all one.
+    ///
+    /// # Errors
+    /// If shapes do not fit.
+    pub fn plain_loss(&self, batch: &Batch) -> Result<f64> {
+        let text = self.model.text.forward(&batch.text, &mut Tape::off())?;
+        let (noisy, target) = self.noisy(batch)?;
+        let timesteps: Vec<f64> = batch.timesteps.iter().map(|&t| t as f64).collect();
+        let prediction = self.model.unet.forward(&noisy, &timesteps, &text, &batch.time_ids, &mut Tape::off())?;
+        let weights = vec![1.0; timesteps.len()];
+        scalar(&kernels::weighted_squared_error(&prediction, &target, batch.mask.as_ref(), &weights)?.loss)
+    }
+
+    /// (what the UNet sees, what it should say).
+    fn noisy(&self, batch: &Batch) -> Result<(Tensor, Tensor)> {
+        let objective = &self.objective;
+        let (signal, noise): (Vec<f64>, Vec<f64>) = batch.timesteps.iter().map(|&t| objective.schedule.mix(t)).unzip();
+        let noisy = kernels::add_noise(&batch.latents, &batch.noise, &signal, &noise)?;
+        Ok((noisy, objective.target(&batch.latents, &batch.noise, &batch.timesteps)?))
+    }
+
     /// Bytes that the last forward pass kept for its backward pass.
     pub fn saved_bytes(&self) -> usize {
         self.saved_bytes
@@ -219,15 +276,13 @@ impl Trainer {
         let mut text_tape = if learn_text { Tape::keep(self.recompute) } else { Tape::off() };
         // Encoded anew in every step: the new token rows learn through this call.
         let text = self.model.text.forward(&batch.text, &mut text_tape)?;
-        let objective = &self.objective;
-        let (signal, noise): (Vec<f64>, Vec<f64>) = batch.timesteps.iter().map(|&t| objective.schedule.mix(t)).unzip();
-        let noisy = kernels::add_noise(&batch.latents, &batch.noise, &signal, &noise)?;
-        let target = objective.target(&batch.latents, &batch.noise, &batch.timesteps)?;
+        let (noisy, target) = self.noisy(batch)?;
 
         let mut tape = Tape::keep(self.recompute);
         let timesteps: Vec<f64> = batch.timesteps.iter().map(|&t| t as f64).collect();
         let prediction = self.model.unet.forward(&noisy, &timesteps, &text, &batch.time_ids, &mut tape)?;
-        let error = objective.error(&prediction, &target, batch.mask.as_ref(), &batch.mask_means, &batch.timesteps)?;
+        let error =
+            self.objective.error(&prediction, &target, batch.mask.as_ref(), &batch.mask_means, &batch.timesteps)?;
         self.saved_bytes = tape.bytes() + text_tape.bytes();
         Ok((
             Losses { image: error.loss, prediction },
@@ -311,6 +366,6 @@ pub struct Pass {
 }
 
 /// The number in a tensor of one value.
-pub(crate) fn scalar(tensor: &Tensor) -> Result<f64> {
+pub fn scalar(tensor: &Tensor) -> Result<f64> {
     Ok(tensor.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?)
 }

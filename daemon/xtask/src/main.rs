@@ -2,6 +2,7 @@
 
 mod bench;
 mod checkpoint;
+mod demo;
 mod parity;
 mod process;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Bench(bench::Bench),
     /// Run every check of the project.
     Test,
+    /// Train two concepts on the toy base and draw them.
+    Demo,
     /// Write a checkpoint of random numbers.
     RandomCheckpoint(checkpoint::RandomCheckpoint),
     /// Say what a checkpoint is, and optionally run its text encoders.
@@ -55,6 +58,7 @@ fn run(command: Command) -> Result<()> {
         Command::Parity { case, out } => parity::run(&case, &out),
         Command::Bench(bench) => bench.run(),
         Command::Test => test::run(),
+        Command::Demo => demo::run(),
         Command::RandomCheckpoint(random) => random.run(),
         Command::Inspect(inspect) => inspect.run(),
     }

@@ -26,13 +26,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
 }
 
-fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+/// Runs cargo in the workspace.
+pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     println!("== cargo {}", arguments.join(" "));
     status(Command::new(cargo).args(arguments).current_dir(root))
 }
 
-fn status(command: &mut Command) -> Result<()> {
+/// Runs a command and fails if it does.
+pub fn status(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
     if !status.success() {
         bail!("{:?} failed ({status})", command.get_program());

@@ -11,11 +11,14 @@ use std::{
 const LONGEST: usize = 400;
 
 /// Which of our crates each crate may use: arrows point down only.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("kernels", &[]),
+    ("dataset", &[]),
     ("diffusion", &["kernels"]),
     ("synthetic", &["diffusion"]),
     ("trainer", &["diffusion", "kernels"]),
+    ("concept", &["dataset", "diffusion", "kernels", "trainer"]),
+    ("conceptd", &["concept", "dataset", "diffusion", "trainer"]),
     ("xtask", &["diffusion", "kernels", "synthetic", "trainer"]),
 ];
 

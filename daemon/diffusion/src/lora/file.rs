@@ -128,3 +128,35 @@ pub fn apply(model: &mut Model, tensors: &BTreeMap<String, Tensor>, strength: f6
     attach(model, &sites, &parameters, |site| scales[&site.path.id()])?;
     Ok(parameters)
 }
+
+/// First values for `sites` from a LoRA file, under [`Site::names`]: its product at alpha / rank of the file is kept under
+/// `alpha` / rank of the site.
+///
+/// # Errors
+/// If the file has other layers or another rank.
+pub fn initial_values(
+    sites: &[Site],
+    tensors: &BTreeMap<String, Tensor>,
+    alpha: f64,
+    family: Family,
+) -> Result<BTreeMap<String, Vec<f32>>> {
+    let mut values = BTreeMap::new();
+    for site in sites {
+        let stem = key(&site.path, Naming::Host, family);
+        let part = |name: &str| {
+            let key = format!("{stem}.{name}");
+            tensors.get(&key).ok_or_else(|| Error::Invalid(format!("the LoRA lacks `{key}`: it has other targets")))
+        };
+        let (down, up) =
+            (part("lora_down.weight")?.to_dtype(DType::F32)?, part("lora_up.weight")?.to_dtype(DType::F32)?);
+        if down.dim(0)? != site.rank || down.elem_count() != site.rank * site.fan_in {
+            return Err(Error::Invalid(format!("the LoRA has rank {}, not {}", down.dim(0)?, site.rank)));
+        }
+        let their_alpha = f64::from(part("alpha")?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?[0]);
+        let down = if down.rank() == 4 { down.permute((0, 2, 3, 1))?.contiguous()? } else { down };
+        let names = site.names(false);
+        values.insert(names[0].clone(), down.flatten_all()?.to_vec1()?);
+        values.insert(names[1].clone(), (up * (their_alpha / alpha))?.flatten_all()?.to_vec1()?);
+    }
+    Ok(values)
+}

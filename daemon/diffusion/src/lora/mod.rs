@@ -2,7 +2,7 @@
 
 mod file;
 
-pub use file::{Naming, apply, embeddings, export};
+pub use file::{Naming, apply, embeddings, export, initial_values};
 
 use crate::{
     Error, Model, Result,

@@ -1,0 +1,157 @@
+//! What comes out: a LoRA and an embedding file, alone and together in a tar, the same bytes every time.
+
+use crate::{Error, Result, error::at, files::write_whole, hex};
+use candle_core::{DType, Device, Tensor};
+use diffusion::tensorfile;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Cursor, Read},
+    path::Path,
+};
+
+/// The tensors of a concept's two files.
+#[derive(Clone)]
+pub struct ConceptTensors {
+    /// Keys as hosts know them.
+    pub lora: BTreeMap<String, Tensor>,
+    /// `clip_l` and `clip_g`, or `emb_params`; empty for a plain LoRA.
+    pub embeddings: BTreeMap<String, Tensor>,
+}
+
+/// A finished concept.
+#[derive(Clone)]
+pub struct Bundle {
+    /// Name of its files, without `_lora` and `_embeddings`.
+    pub stem: String,
+    /// Its values.
+    pub tensors: ConceptTensors,
+    /// What is written into both files.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Largest file of a bundle that is read.
+const LARGEST: u64 = 4 << 30;
+
+impl Bundle {
+    /// The bytes of `STEM_lora.safetensors`: f16, with the hash that hosts identify a LoRA by.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read.
+    pub fn lora_file(&self) -> Result<Vec<u8>> {
+        let half = |(key, tensor): (&String, &Tensor)| -> Result<(String, Tensor)> {
+            Ok((key.clone(), tensor.to_dtype(DType::F16)?))
+        };
+        let tensors: BTreeMap<String, Tensor> = self.tensors.lora.iter().map(half).collect::<Result<_>>()?;
+        let write = |metadata: &BTreeMap<String, String>| {
+            tensorfile::serialize(&tensors, metadata).map_err(|e| Error::Invalid(format!("bug: {e}")))
+        };
+        let bare = write(&BTreeMap::new())?;
+        let data = 8 + bare.first_chunk::<8>().map_or(0, |n| u64::from_le_bytes(*n)) as usize;
+        let mut metadata = self.metadata.clone();
+        metadata.insert("sshs_model_hash".into(), hex(&Sha256::digest(&bare[data..])));
+        metadata.insert("ss_output_name".into(), format!("{}_lora", self.stem));
+        write(&metadata)
+    }
+
+    /// The bytes of `STEM_embeddings.safetensors`, f32; `None` for a plain LoRA.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read.
+    pub fn embedding_file(&self) -> Result<Option<Vec<u8>>> {
+        if self.tensors.embeddings.is_empty() {
+            return Ok(None);
+        }
+        let bytes = tensorfile::serialize(&self.tensors.embeddings, &self.metadata);
+        Ok(Some(bytes.map_err(|e| Error::Invalid(format!("bug: {e}")))?))
+    }
+
+    /// The tar of both files: no times, no owners.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read.
+    pub fn to_tar(&self) -> Result<Vec<u8>> {
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.mode(tar::HeaderMode::Deterministic);
+        let mut add = |suffix: &str, bytes: &[u8]| -> std::io::Result<()> {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            archive.append_data(&mut header, format!("{}_{suffix}.safetensors", self.stem), bytes)
+        };
+        let bug = |e: std::io::Error| Error::Invalid(format!("bug: {e}"));
+        add("lora", &self.lora_file()?).map_err(bug)?;
+        if let Some(bytes) = self.embedding_file()? {
+            add("embeddings", &bytes).map_err(bug)?;
+        }
+        archive.into_inner().map_err(bug)
+    }
+
+    /// Reads a `.tar` that [`Self::to_tar`] (or another trainer) made.
+    ///
+    /// # Errors
+    /// If it is no bundle; the message says what is wrong.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(at(path))?;
+        let wrong = |what: String| Error::Invalid(format!("{}: {what}", path.display()));
+        let (mut stem, mut lora, mut embeddings, mut metadata) = (None, None, BTreeMap::new(), BTreeMap::new());
+        let mut archive = tar::Archive::new(Cursor::new(bytes));
+        for entry in archive.entries().map_err(|e| wrong(format!("this is no bundle ({e})")))? {
+            let mut entry = entry.map_err(|e| wrong(format!("the bundle is damaged ({e})")))?;
+            let name = entry.path().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
+            if entry.size() > LARGEST {
+                return Err(wrong(format!("`{name}` is larger than a concept can be")));
+            }
+            let mut file = Vec::new();
+            entry.read_to_end(&mut file).map_err(|e| wrong(format!("the bundle is damaged ({e})")))?;
+            let tensors = || -> Result<BTreeMap<String, Tensor>> {
+                let load = candle_core::safetensors::load_buffer(&file, &Device::Cpu);
+                Ok(load.map_err(|e| wrong(format!("`{name}` is damaged ({e})")))?.into_iter().collect())
+            };
+            if let Some(name) = name.strip_suffix("_lora.safetensors") {
+                (stem, lora) = (Some(name.to_owned()), Some(tensors()?));
+                metadata = read_metadata(&file);
+            } else if name.ends_with("_embeddings.safetensors") {
+                embeddings = tensors()?;
+            }
+        }
+        let (Some(stem), Some(lora)) = (stem, lora) else {
+            return Err(wrong("this is no bundle: it holds no `NAME_lora.safetensors`".into()));
+        };
+        let rows: Vec<usize> = embeddings.values().filter_map(|t: &Tensor| t.dims().first().copied()).collect();
+        if rows.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Err(wrong("its embeddings have different numbers of tokens; the bundle mixes two concepts".into()));
+        }
+        Ok(Self { stem, tensors: ConceptTensors { lora, embeddings }, metadata })
+    }
+
+    /// Its name as the user gave it.
+    pub fn name(&self) -> &str {
+        self.metadata.get("conceptd.name").map_or(&self.stem, String::as_str)
+    }
+
+    /// Number of new tokens.
+    pub fn tokens(&self) -> usize {
+        self.tensors.embeddings.values().next().map_or(0, |rows| rows.dims()[0])
+    }
+
+    /// Writes `STEM.tar` and the two loose files into `folder`, each whole or not at all.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        write_whole(&folder.join(format!("{}_lora.safetensors", self.stem)), &self.lora_file()?)?;
+        if let Some(bytes) = self.embedding_file()? {
+            write_whole(&folder.join(format!("{}_embeddings.safetensors", self.stem)), &bytes)?;
+        }
+        write_whole(&folder.join(format!("{}.tar", self.stem)), &self.to_tar()?)
+    }
+}
+
+fn read_metadata(file: &[u8]) -> BTreeMap<String, String> {
+    let header = file.first_chunk::<8>().and_then(|n| file.get(8..8 + u64::from_le_bytes(*n) as usize));
+    let header: Option<serde_json::Value> = header.and_then(|header| serde_json::from_slice(header).ok());
+    header.and_then(|h| serde_json::from_value(h.get("__metadata__")?.clone()).ok()).unwrap_or_default()
+}

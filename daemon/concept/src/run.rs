@@ -1,0 +1,340 @@
+//! The training run: latents, steps, snapshots, held-out error, the end.
+
+mod batches;
+mod metadata;
+
+pub use crate::state::RunFolder;
+
+use crate::{
+    Base, Error, Event, Observer, Result,
+    bundle::{Bundle, ConceptTensors},
+    latents::{self, Example},
+    plan::Plan,
+    prompts::Prompts,
+    state::Progress,
+};
+use batches::Batches;
+use candle_core::{DType, Device, Tensor};
+use dataset::Dataset;
+use diffusion::{
+    Model, Vae,
+    layer::Precision,
+    lora::{self, Naming, Targets},
+    plan::{StepShape, saved_bytes},
+    schedule::NoiseSchedule,
+};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+use trainer::{Objective, Rates, TokenInit, Trainables, Trainer, scalar};
+
+/// Longest time between two snapshots of the state.
+const SAVE_INTERVAL: Duration = Duration::from_secs(45);
+/// Activations kept by one forward pass, at most; larger batches are accumulated. The same on every machine, since it
+/// decides the order of sums.
+const ACTIVATIONS: usize = 6 << 30;
+/// Steps that a time budget is estimated from, after one that is not counted.
+const CALIBRATION: u32 = 3;
+
+/// What a run works on.
+pub struct Setup<'a> {
+    /// The base model.
+    pub base: &'a Base,
+    /// The pictures.
+    pub dataset: &'a Dataset,
+    /// Every decision.
+    pub plan: Plan,
+    /// Name of the result's files.
+    pub stem: String,
+    /// Where snapshots go.
+    pub folder: RunFolder,
+    /// Go on from the last snapshot.
+    pub resume: bool,
+    /// A concept to begin with.
+    pub start: Option<Bundle>,
+    /// Choose the number of updates so that training takes this long.
+    pub time_budget: Option<Duration>,
+}
+
+/// How a run ended.
+pub struct Finished {
+    /// The delivered concept.
+    pub bundle: Bundle,
+    /// Its step.
+    pub step: u64,
+    /// Loss of every update.
+    pub losses: Vec<f64>,
+    /// (step, held-out error) of every snapshot.
+    pub held_out: Vec<(u64, f64)>,
+    /// What the curves say, in words.
+    pub verdict: String,
+}
+
+/// Trains a concept.
+///
+/// # Errors
+/// If a part fails, the loss diverges, or the observer stops the run; everything up to the last snapshot is on disk.
+pub fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> {
+    observer.see(&Event::Stage { name: "latents" });
+    let stopped =
+        |observer: &dyn Observer, step| if observer.stop() { Err(Error::Interrupted { step }) } else { Ok(()) };
+    let vae = Vae::load(&setup.base.checkpoint, &Device::Cpu)?;
+    let (plan, scale) = (&setup.plan, vae.scale());
+    let examples = latents::encode(setup.dataset, &vae, plan, &plan.name, plan.mode, || stopped(observer, 0))?;
+    drop(vae);
+
+    observer.see(&Event::Stage { name: "model" });
+    let prompts = Prompts::new(plan.recipe.tokens, &plan.name)?;
+    for example in &examples {
+        if prompts.encode(&example.prompt)?.truncated {
+            let text = format!("{}: its prompt is longer than 75 tokens; the rest is not learnt", example.name);
+            observer.see(&Event::Note { text });
+        }
+    }
+    let mut trainer = trainer(&setup)?;
+    if let Some(budget) = setup.time_budget.filter(|_| !setup.resume) {
+        calibrate(&mut setup, &mut trainer, &examples, &prompts, scale, budget)?;
+        trainer = self::trainer(&setup)?;
+    }
+    let plan = &setup.plan;
+    let description =
+        serde_json::json!({ "name": plan.name, "mode": plan.mode, "steps": plan.recipe.steps, "asked": plan.asked });
+    setup.folder.write_description(&description)?;
+    let identity = identity(&setup);
+    let mut progress = Progress { identity: identity.clone(), ..Progress::default() };
+    if setup.resume && setup.folder.exists() {
+        progress = setup.folder.restore(&mut trainer, &identity)?;
+    }
+    let batches = Batches::new(&examples, &prompts, plan, scale, micro_batch(&setup));
+    let steps = plan.recipe.steps;
+    observer.see(&Event::Planned { steps, batch_size: plan.recipe.batch_size, pictures: examples.len() });
+    observer.see(&Event::Stage { name: "training" });
+    if progress.step == 0 && progress.held_out.is_empty() {
+        progress.held_out.push((0, batches.held_out(&trainer)?));
+        setup.folder.save(&trainer, &progress)?;
+    }
+    let mut saved = Instant::now();
+    while progress.step < steps {
+        stopped(observer, progress.step).or_else(|error| setup.folder.save(&trainer, &progress).and(Err(error)))?;
+        let begun = Instant::now();
+        let loss = step(&mut trainer, &batches, plan, progress.step)?;
+        progress.step += 1;
+        check_divergence(loss, &progress)?;
+        progress.losses.push(loss);
+        let seconds = begun.elapsed().as_secs_f64();
+        observer.see(&Event::Step { step: progress.step, steps, loss, seconds });
+        let due = progress.step.is_multiple_of(plan.save_every) || progress.step == steps;
+        if due {
+            let held_out = batches.held_out(&trainer)?;
+            progress.held_out.push((progress.step, held_out));
+            setup.folder.keep(progress.step, &bundle(&setup, &trainer, progress.step)?)?;
+            observer.see(&Event::Snapshot { step: progress.step, held_out });
+        }
+        if due || saved.elapsed() > SAVE_INTERVAL {
+            setup.folder.save(&trainer, &progress)?;
+            saved = Instant::now();
+        }
+    }
+    let best = progress.held_out.iter().skip(1).min_by(|a, b| a.1.total_cmp(&b.1)).map_or(steps, |(step, _)| *step);
+    let delivered = if plan.best { best } else { steps };
+    Ok(Finished {
+        bundle: Bundle::read(&setup.folder.snapshot_file(delivered))?,
+        step: delivered,
+        verdict: verdict(&progress.held_out, best, delivered),
+        losses: progress.losses,
+        held_out: progress.held_out,
+    })
+}
+
+fn trainer(setup: &Setup) -> Result<Trainer> {
+    let (plan, recipe) = (&setup.plan, &setup.plan.recipe);
+    let mut model = Model::load(&setup.base.checkpoint, &Precision::f32())?;
+    let targets = Targets::named(&recipe.targets, recipe.text_adapters)?;
+    let sites = lora::sites(&mut model, &targets, recipe.rank);
+    let init = match plan.token_init.as_str() {
+        "random" => TokenInit::Random,
+        word => TokenInit::Word(word.to_owned()),
+    };
+    let mut rows = if recipe.tokens > 0 { init.rows(&model.text, recipe.tokens, recipe.seed)? } else { Vec::new() };
+    let mut start = BTreeMap::new();
+    if let Some(bundle) = &setup.start {
+        start = lora::initial_values(&sites, &bundle.tensors.lora, recipe.alpha, model.unet.family())?;
+        if bundle.tokens() != recipe.tokens {
+            let (theirs, ours) = (bundle.tokens(), recipe.tokens);
+            return Err(Error::Invalid(format!(
+                "--continue: the bundle has {theirs} tokens, not {ours}; add --token-count {theirs}"
+            )));
+        }
+        for (row, tensor) in rows.iter_mut().zip(bundle.tensors.embeddings.values()) {
+            let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+            if values.len() != row.len() {
+                return Err(Error::Invalid("--continue: the bundle's embeddings are of another base".into()));
+            }
+            *row = values;
+        }
+    }
+    let mut gaussian = Trainables::gaussian(recipe.seed);
+    let first = |name: &str, shape: &[usize]| start.remove(name).unwrap_or_else(|| gaussian(name, shape));
+    let trainables = Trainables::bind(&mut model, sites, false, recipe.alpha, first, rows)?;
+    let schedule = NoiseSchedule::new(setup.base.checkpoint.architecture().prediction);
+    let objective = Objective { schedule, snr: recipe.snr, l1: recipe.l1, token_std: recipe.token_std };
+    let recompute = saved(setup, 1, false) > ACTIVATIONS;
+    Ok(Trainer::new(model, trainables, objective, recipe.lora_optimizer(), recipe.token_optimizer(), recompute)?)
+}
+
+/// Bytes that a forward pass of `batch` samples keeps.
+fn saved(setup: &Setup, batch: usize, recompute: bool) -> usize {
+    let (plan, architecture) = (&setup.plan, setup.base.checkpoint.architecture());
+    let side = plan.resolution / architecture.vae.factor();
+    let targets = Targets::named(&plan.recipe.targets, plan.recipe.text_adapters);
+    let targets = targets.unwrap_or_else(|_| Targets::suffixes(Vec::new()));
+    let shape = StepShape { batch, height: side, width: side, targets, rank: plan.recipe.rank, text: true, recompute };
+    saved_bytes(architecture, &shape)
+}
+
+/// Samples of one forward pass.
+fn micro_batch(setup: &Setup) -> usize {
+    let recompute = saved(setup, 1, false) > ACTIVATIONS;
+    (ACTIVATIONS / saved(setup, 1, recompute).max(1)).clamp(1, setup.plan.recipe.batch_size)
+}
+
+/// One update; returns its loss, penalties left out.
+fn step(trainer: &mut Trainer, batches: &Batches, plan: &Plan, step: u64) -> Result<f64> {
+    let recipe = &plan.recipe;
+    let completion = batches.completion(step);
+    let rates = Rates {
+        unet: recipe.unet_rate.at(step, recipe.steps, completion),
+        text: recipe.text_rate.at(step, recipe.steps, completion),
+        tokens: recipe.token_rate.at(step, recipe.steps, completion),
+    };
+    let learn_text = rates.tokens > 0.0 || recipe.text_adapters;
+    let mut loss = 0.0;
+    for (batch, share) in batches.of_step(step)? {
+        let (losses, pass) = trainer.forward(&batch, learn_text)?;
+        trainer.backward(&batch, pass, share)?;
+        loss += share * scalar(&losses.image)?;
+    }
+    trainer.penalize(rates.tokens > 0.0)?;
+    if let Some(limit) = recipe.clip_norm {
+        trainer.clip(limit)?;
+    }
+    trainer.update(rates)?;
+    Ok(loss)
+}
+
+/// Fails if the loss is no number, or has risen far above where it began.
+fn check_divergence(loss: f64, progress: &Progress) -> Result<()> {
+    let diverged = trainer::Error::Diverged { step: progress.step, loss };
+    let recent = progress.losses.len().saturating_sub(20);
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+    let first = mean(&progress.losses[..progress.losses.len().min(20)]);
+    if !loss.is_finite() || (progress.losses.len() > 40 && mean(&progress.losses[recent..]) > 10.0 * first) {
+        return Err(diverged.into());
+    }
+    Ok(())
+}
+
+/// Chooses the number of updates so that the run takes `budget`.
+fn calibrate(
+    setup: &mut Setup,
+    trainer: &mut Trainer,
+    examples: &[Example],
+    prompts: &Prompts,
+    scale: f64,
+    budget: Duration,
+) -> Result<()> {
+    let batches = Batches::new(examples, prompts, &setup.plan, scale, micro_batch(setup));
+    step(trainer, &batches, &setup.plan, 0)?;
+    let begun = Instant::now();
+    for i in 0..CALIBRATION {
+        step(trainer, &batches, &setup.plan, 1 + u64::from(i))?;
+    }
+    let each = begun.elapsed() / CALIBRATION;
+    let begun = Instant::now();
+    batches.held_out(trainer)?;
+    let rest = budget.saturating_sub(begun.elapsed() * 9);
+    let steps = (rest.as_secs_f64() / each.as_secs_f64()) as u64;
+    setup.plan.set_steps(steps.clamp(10, 100_000));
+    Ok(())
+}
+
+/// A digest of everything that decides the result.
+fn identity(setup: &Setup) -> String {
+    let mut hasher = Sha256::new();
+    let start = setup.start.as_ref().map(|bundle| bundle.metadata.get("sshs_model_hash"));
+    hasher.update(format!("{:?}|{}|{start:?}", setup.plan, setup.base.digest));
+    hasher.update(setup.dataset.digest());
+    crate::hex(&hasher.finalize())
+}
+
+/// The concept as it stands.
+fn bundle(setup: &Setup, trainer: &Trainer, step: u64) -> Result<Bundle> {
+    let (trainables, family) = (trainer.trainables(), setup.base.checkpoint.architecture().family);
+    let lora = lora::export(&trainables.sites, &trainables.parameters, setup.plan.recipe.alpha, Naming::Host, family)?;
+    if let Some(key) = not_finite(&lora)? {
+        return Err(trainer::Error::Invalid(format!(
+            "`{key}` is not finite at step {step}; nothing is written. Try half the learning rate"
+        ))
+        .into());
+    }
+    let embeddings = lora::embeddings(&trainables.tokens, family)?;
+    Ok(Bundle {
+        stem: setup.stem.clone(),
+        tensors: ConceptTensors { lora, embeddings },
+        metadata: metadata::of(setup, step),
+    })
+}
+
+fn not_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<String>> {
+    for (key, tensor) in tensors {
+        if !tensor.flatten_all()?.to_vec1::<f32>()?.iter().all(|x| x.is_finite()) {
+            return Ok(Some(key.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn verdict(held_out: &[(u64, f64)], best: u64, delivered: u64) -> String {
+    let error_at = |step: u64| held_out.iter().find(|(s, _)| *s == step).map_or(f64::NAN, |(_, e)| *e);
+    let (first, last) = (error_at(0), error_at(delivered));
+    let fell = 100.0 * (1.0 - last / first);
+    let mut text = if fell >= 0.0 {
+        format!("the held-out error fell by {fell:.0} % ({first:.4} to {last:.4})")
+    } else {
+        format!("the held-out error rose from {first:.4} to {last:.4}")
+    };
+    if best != delivered && error_at(delivered) > 1.03 * error_at(best) {
+        let (lowest, rose) = (error_at(best), 100.0 * (last / error_at(best) - 1.0));
+        text += &format!(
+            "; it was lowest at step {best} ({lowest:.4}) and rose by {rose:.0} % since: the concept begins to learn its pictures by \
+             heart. `conceptd promote` delivers step {best} instead"
+        );
+    }
+    text
+}
+
+/// Makes the snapshot of `step` the delivered concept.
+///
+/// # Errors
+/// If there is no such snapshot.
+pub fn promote(folder: &RunFolder, step: u64, out: &Path) -> Result<Bundle> {
+    let steps = folder.snapshots()?;
+    if !steps.contains(&step) {
+        let list = steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        return Err(Error::Invalid(format!("there is no snapshot of step {step}; there are {list}")));
+    }
+    let bundle = Bundle::read(&folder.snapshot_file(step))?;
+    deliver(&bundle, out)?;
+    Ok(bundle)
+}
+
+/// Writes a concept's files into `out`.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn deliver(bundle: &Bundle, out: &Path) -> Result<()> {
+    bundle.write(out)
+}

@@ -1,0 +1,157 @@
+//! Which pictures an update sees, how, and what is set aside for measuring.
+
+use super::{Plan, Prompts};
+use crate::{Result, latents::Example, prompts::CONCEPT};
+use candle_core::{Device, Tensor};
+use diffusion::{clip::TextBatch, tokenizer::TokenIds};
+use trainer::{Batch, Draw, Purpose, Rng, Trainer};
+
+/// Enough pictures to set some aside.
+const MANY: usize = 16;
+/// Pictures that are measured, at most.
+const MEASURED: usize = 8;
+/// Timesteps at which held-out error is measured.
+const TIMESTEPS: [usize; 4] = [120, 360, 600, 840];
+
+pub(super) struct Batches<'a> {
+    examples: &'a [Example],
+    prompts: &'a Prompts,
+    plan: &'a Plan,
+    scale: f64,
+    micro_batch: usize,
+    /// Examples that are learnt, each as often as it repeats.
+    learnt: Vec<usize>,
+    measured: Vec<usize>,
+}
+
+impl<'a> Batches<'a> {
+    pub fn new(examples: &'a [Example], prompts: &'a Prompts, plan: &'a Plan, scale: f64, micro_batch: usize) -> Self {
+        let order = Rng::new(plan.recipe.seed, 0, Purpose::Validation).permutation(examples.len());
+        // Few pictures are all needed for learning; their error is then measured under noise that training never draws.
+        let aside = if examples.len() >= MANY { (examples.len() / MANY).clamp(2, MEASURED) } else { 0 };
+        let mut measured: Vec<usize> = order.iter().copied().take(if aside > 0 { aside } else { MEASURED }).collect();
+        measured.sort_unstable();
+        let is_learnt = |i: &usize| aside == 0 || !measured.contains(i);
+        let learnt = (0..examples.len()).filter(is_learnt).flat_map(|i| vec![i; examples[i].repeats]).collect();
+        Self { examples, prompts, plan, scale, micro_batch, learnt, measured }
+    }
+
+    /// The share of the run that lies behind `step`, as Eden counts it: whole epochs of whole batches.
+    pub fn completion(&self, step: u64) -> f64 {
+        let per_epoch = self.learnt.len().div_ceil(self.plan.recipe.batch_size).max(1) as u64;
+        let epochs = self.plan.recipe.steps.div_ceil(per_epoch);
+        step as f64 / (epochs * per_epoch) as f64
+    }
+
+    /// The forward passes of an update, each with its share.
+    pub fn of_step(&self, step: u64) -> Result<Vec<(Batch, f64)>> {
+        let recipe = &self.plan.recipe;
+        let (size, draw) = (recipe.batch_size, Draw::new(recipe.seed, step));
+        let first = step as usize * size;
+        let chosen: Vec<usize> = (first..first + size).map(|i| self.pick(i)).collect();
+        let timesteps = if recipe.stratified { draw.stratified_timesteps(size) } else { draw.timesteps(size) };
+        let (flips, dropped) = (draw.flips(size), draw.dropped_captions(size, recipe.caption_dropout));
+        // Pictures of one shape go together.
+        let mut order: Vec<usize> = (0..size).collect();
+        order.sort_by_key(|&slot| self.examples[chosen[slot]].size());
+        let mut passes = Vec::new();
+        for same in order.chunk_by(|&a, &b| self.examples[chosen[a]].size() == self.examples[chosen[b]].size()) {
+            for slots in same.chunks(self.micro_batch) {
+                let samples = slots.iter().map(|&slot| {
+                    let example = &self.examples[chosen[slot]];
+                    let prompt = if dropped[slot] { CONCEPT } else { &example.prompt };
+                    // Every slot of every step has a sequence of its own, whatever shares a pass with it.
+                    let noise = Draw::new(recipe.seed, step * size as u64 + slot as u64);
+                    Sample {
+                        example,
+                        flipped: flips[slot],
+                        prompt,
+                        timestep: timesteps[slot],
+                        noise,
+                        offset: recipe.noise_offset,
+                        sampled: true,
+                    }
+                });
+                passes.push((self.batch(samples)?, slots.len() as f64 / size as f64));
+            }
+        }
+        Ok(passes)
+    }
+
+    /// The example at place `i` of the endless sequence of shuffled epochs.
+    fn pick(&self, i: usize) -> usize {
+        let (epoch, place) = (i / self.learnt.len(), i % self.learnt.len());
+        let order = Rng::new(self.plan.recipe.seed, epoch as u64, Purpose::Order).permutation(self.learnt.len());
+        self.learnt[order[place]]
+    }
+
+    /// Mean error on fixed noise at fixed timesteps.
+    pub fn held_out(&self, trainer: &Trainer) -> Result<f64> {
+        let mut sum = 0.0;
+        for (i, &index) in self.measured.iter().enumerate() {
+            let example = &self.examples[index];
+            for (j, &timestep) in TIMESTEPS.iter().enumerate() {
+                // Steps far beyond any run's, so that no training noise is met.
+                let noise = Draw::new(self.plan.recipe.seed, u64::MAX - (i * TIMESTEPS.len() + j) as u64);
+                let sample = Sample {
+                    example,
+                    flipped: false,
+                    prompt: &example.prompt,
+                    timestep,
+                    noise,
+                    offset: 0.0,
+                    sampled: false,
+                };
+                let mut batch = self.batch(std::iter::once(sample))?;
+                batch.mask = None;
+                sum += trainer.plain_loss(&batch)?;
+            }
+        }
+        Ok(sum / (self.measured.len() * TIMESTEPS.len()) as f64)
+    }
+
+    fn batch<'s>(&self, samples: impl Iterator<Item = Sample<'s>>) -> Result<Batch> {
+        let (mut latents, mut noises, mut masks, mut ids) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::<TokenIds>::new());
+        let (mut timesteps, mut time_ids, mut mask_means) = (Vec::new(), Vec::new(), Vec::new());
+        for sample in samples {
+            let (distribution, mask) = sample.example.view(sample.flipped);
+            let shape = distribution.mean.dims4()?;
+            latents.push(if sample.sampled {
+                distribution.sample(&sample.noise.latent_noise(shape, &Device::Cpu)?, self.scale)?
+            } else {
+                kernels::scale(&distribution.mean, self.scale)?
+            });
+            noises.push(sample.noise.noise(shape, sample.offset, &Device::Cpu)?);
+            let ones = || Tensor::ones((1, shape.1, shape.2, 1), candle_core::DType::F32, &Device::Cpu);
+            let mask = mask.map_or_else(ones, |mask| Ok(mask.clone()))?;
+            mask_means.push(f64::from(mask.mean_all()?.to_scalar::<f32>()?));
+            masks.push(mask);
+            ids.push(self.prompts.encode(sample.prompt)?);
+            timesteps.push(sample.timestep);
+            time_ids.extend(sample.example.time_ids);
+        }
+        let pooled = !self.plan.is_sd15;
+        Ok(Batch {
+            latents: Tensor::cat(&latents, 0)?,
+            noise: Tensor::cat(&noises, 0)?,
+            mask: Some(Tensor::cat(&masks, 0)?),
+            mask_means,
+            timesteps,
+            text: TextBatch::new(&ids),
+            time_ids: if pooled { time_ids } else { Vec::new() },
+        })
+    }
+}
+
+/// One picture as one pass sees it.
+struct Sample<'a> {
+    example: &'a Example,
+    flipped: bool,
+    prompt: &'a str,
+    timestep: usize,
+    noise: Draw,
+    offset: f64,
+    /// Whether latents are drawn from their distribution (else its mean).
+    sampled: bool,
+}

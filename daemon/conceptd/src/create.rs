@@ -1,0 +1,128 @@
+//! `conceptd create`.
+
+use crate::{Failure, interrupt, usage};
+use anyhow::{Context, anyhow};
+use clap::Args;
+use concept::{Applied, Base, Bundle, Painter, PictureRequest};
+use diffusion::{Family, checkpoint::Overrides};
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct Create {
+    /// What to draw; concepts are called by their names.
+    prompt: String,
+    /// The checkpoint to draw with.
+    #[arg(long)]
+    base: PathBuf,
+    /// A concept, optionally with a strength: kojii.tar or kojii.tar:0.8. May be given several times.
+    #[arg(long, value_name = "NAME.tar[:STRENGTH]")]
+    concept: Vec<String>,
+    /// What to keep away from.
+    #[arg(long, default_value = "")]
+    negative: String,
+    /// In pixels [default: what the concept or the base was made for].
+    #[arg(long)]
+    width: Option<usize>,
+    /// In pixels.
+    #[arg(long)]
+    height: Option<usize>,
+    #[arg(long, default_value_t = 28)]
+    steps: usize,
+    /// Strength of guidance; 1 is none.
+    #[arg(long, default_value_t = 6.0)]
+    cfg: f64,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Pictures, each with the next seed.
+    #[arg(long, default_value_t = 1)]
+    count: usize,
+    /// A picture to start from.
+    #[arg(long)]
+    init_image: Option<PathBuf>,
+    /// How far to leave that picture, 0 to 1.
+    #[arg(long, default_value_t = 0.6)]
+    init_strength: f64,
+    /// Threads; 0 for one each core.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// The PNG to write; with --count above 1, -2, -3 ... are added.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl Create {
+    pub fn run(self) -> Result<(), Failure> {
+        interrupt::listen()?;
+        trainer::with_threads(self.threads, || self.create())?
+    }
+
+    fn create(&self) -> Result<(), Failure> {
+        let mut concepts = Vec::new();
+        for argument in &self.concept {
+            let (path, strength) = split_strength(argument).map_err(usage)?;
+            concepts.push((Bundle::read(path)?, strength));
+        }
+        let base = Base::open(&self.base, Overrides::default())?;
+        let mut painter = Painter::load(&base)?;
+        if !concepts.is_empty() {
+            let applied: Vec<Applied> =
+                concepts.iter().map(|(bundle, strength)| Applied { bundle, strength: *strength }).collect();
+            painter.apply(&applied)?;
+        }
+        let trained = concepts
+            .iter()
+            .find_map(|(bundle, _)| bundle.metadata.get("modelspec.resolution")?.split('x').next()?.parse().ok());
+        let side = trained.unwrap_or(match base.checkpoint.architecture().family {
+            Family::Sdxl => 1024,
+            Family::Sd15 => 512,
+        });
+        let init = match &self.init_image {
+            None => None,
+            Some(path) => {
+                let picture = image::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+                Some((picture.to_rgb8(), self.init_strength))
+            }
+        };
+        let request = PictureRequest {
+            prompt: self.prompt.clone(),
+            negative: self.negative.clone(),
+            width: self.width.unwrap_or(side),
+            height: self.height.unwrap_or(side),
+            steps: self.steps,
+            cfg: self.cfg,
+            seed: self.seed,
+            count: self.count,
+            init,
+        };
+        for (i, picture) in painter.draw(&request, interrupt::asked)?.iter().enumerate() {
+            let path = numbered(&self.out, i);
+            picture.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            println!("{}", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// `file.tar:0.8` as file and strength. A colon may also be a drive's.
+fn split_strength(argument: &str) -> anyhow::Result<(&Path, f64)> {
+    if let Some((path, strength)) = argument.rsplit_once(':')
+        && path.ends_with(".tar")
+    {
+        let strength: f64 =
+            strength.parse().map_err(|_| anyhow!("--concept {argument}: `{strength}` is no strength"))?;
+        if !(-4.0..=4.0).contains(&strength) {
+            return Err(anyhow!("--concept {argument}: choose a strength from -4 to 4"));
+        }
+        return Ok((Path::new(path), strength));
+    }
+    Ok((Path::new(argument), 1.0))
+}
+
+/// `fox.png`, `fox-2.png`, ...
+fn numbered(out: &Path, i: usize) -> PathBuf {
+    if i == 0 {
+        return out.to_owned();
+    }
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{stem}-{}.png", i + 1))
+}

@@ -1,0 +1,79 @@
+//! What a run looks like in a terminal: a bar for people, lines of JSON for programs.
+
+use crate::interrupt;
+use concept::{Event, Observer};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows a run.
+pub struct Progress {
+    json: bool,
+    bar: Option<ProgressBar>,
+    seconds: f64,
+    loss: f64,
+}
+
+impl Progress {
+    /// For people, or for programs.
+    pub fn new(json: bool) -> Self {
+        Self { json, bar: None, seconds: 0.0, loss: 0.0 }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn see(&mut self, event: &Event) {
+        if self.json {
+            if let Ok(line) = serde_json::to_string(event) {
+                println!("{line}");
+            }
+            return;
+        }
+        match event {
+            Event::Stage { name } => {
+                let text = match *name {
+                    "latents" => "encoding pictures",
+                    "model" => "loading the model",
+                    "pictures" => "drawing previews",
+                    other => other,
+                };
+                self.say(text);
+            }
+            Event::Note { text } => self.say(&format!("note: {text}")),
+            Event::Planned { steps, batch_size, pictures } => {
+                self.say(&format!("{pictures} pictures, {steps} steps of {batch_size}"));
+                let bar = ProgressBar::new(*steps);
+                if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}  {eta} left") {
+                    bar.set_style(style);
+                }
+                self.bar = Some(bar);
+            }
+            Event::Step { step, loss, seconds, .. } => {
+                // What people watch is the trend.
+                let weight = if *step == 1 { 1.0 } else { 0.1 };
+                self.loss += weight * (loss - self.loss);
+                self.seconds += weight * (seconds - self.seconds);
+                if let Some(bar) = &self.bar {
+                    bar.set_position(*step);
+                    bar.set_message(format!("loss {:.4}  {:.2} s/step", self.loss, self.seconds));
+                }
+            }
+            Event::Snapshot { step, held_out } => self.say(&format!("step {step}: held-out error {held_out:.4}")),
+            Event::Done { step, bundle } => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish();
+                }
+                self.say(&format!("step {step} delivered as {bundle}"));
+            }
+        }
+    }
+
+    fn stop(&self) -> bool {
+        interrupt::asked()
+    }
+}

@@ -1,0 +1,208 @@
+//! The main job through the real program: pictures in, a concept out, on a random base with the layout of XL.
+
+use candle_core::{Device, safetensors::load_buffer};
+use image::{Rgb, RgbImage};
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+use synthetic::{Random, Stored};
+use tempfile::TempDir;
+
+/// A folder with pictures and a base, made once for all tests.
+struct World(TempDir);
+
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut base = BufWriter::new(File::create(folder.path().join("base.safetensors")).expect("a file"));
+        Random::new(&synthetic::tiny_xl(), 1, Stored::F16, 1.0).write(&mut base).expect("written");
+        base.flush().expect("flushed");
+        let pictures = folder.path().join("pictures");
+        fs::create_dir(&pictures).expect("made");
+        for i in 0..4u8 {
+            let picture = RgbImage::from_fn(70, 64, |x, y| Rgb([x as u8 * 3, y as u8 * 2, i * 60]));
+            picture.save(pictures.join(format!("{i}.png"))).expect("saved");
+            fs::write(pictures.join(format!("{i}.txt")), format!("a photo of Zorb number {i}")).expect("written");
+        }
+        World(folder)
+    })
+}
+
+impl World {
+    fn base(&self) -> PathBuf {
+        self.0.path().join("base.safetensors")
+    }
+
+    fn pictures(&self) -> PathBuf {
+        self.0.path().join("pictures")
+    }
+
+    /// The command with nothing but what it must have.
+    fn bare(&self, out: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+        command.arg("train").arg(self.pictures()).args(["--name", "Zorb", "--mode", "object"]);
+        command.arg("--base").arg(self.base()).arg("--out").arg(out);
+        command
+    }
+
+    fn train(&self, out: &Path) -> Command {
+        let mut command = self.bare(out);
+        command.args([
+            "--resolution",
+            "64",
+            "--steps",
+            "6",
+            "--batch-size",
+            "2",
+            "--lora-rank",
+            "2",
+            "--save-every",
+            "2",
+        ]);
+        command
+    }
+}
+
+fn good(command: &mut Command) -> Output {
+    let output = command.output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn refused(command: &mut Command, code: i32) -> String {
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn pictures_become_a_concept_that_draws() {
+    let (world, out) = (world(), tempfile::tempdir().expect("a folder"));
+    good(world.train(out.path()).args(["--sample-prompt", "Zorb on grass"]));
+    for file in
+        ["zorb.tar", "zorb_lora.safetensors", "zorb_embeddings.safetensors", "zorb.png", "zorb.json", "zorb-loss.png"]
+    {
+        assert!(out.path().join(file).is_file(), "{file}");
+    }
+    let tar = out.path().join("zorb.tar");
+    let mut archive = tar::Archive::new(File::open(&tar).expect("opened"));
+    let mut members = Vec::new();
+    for entry in archive.entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a name").display().to_string();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("read");
+        assert_eq!(bytes, fs::read(out.path().join(&name)).expect("the loose file"), "{name}");
+        members.push((name, bytes));
+    }
+    assert_eq!(
+        members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["zorb_lora.safetensors", "zorb_embeddings.safetensors"]
+    );
+    let embeddings = load_buffer(&members[1].1, &Device::Cpu).expect("tensors");
+    assert_eq!((embeddings["clip_l"].dims(), embeddings["clip_g"].dims()), (&[3, 64][..], &[3, 128][..]));
+    let text = String::from_utf8_lossy(&members[0].1[..20_000]).into_owned();
+    assert!(
+        text.contains("sdxl_base_v1-0")
+            && text.contains("zorb_lora")
+            && !text.contains(&out.path().display().to_string())
+    );
+
+    let picture = out.path().join("drawn.png");
+    let mut create = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    create.args(["create", "a photo of zorb", "--steps", "2", "--count", "2"]).arg("--base").arg(world.base());
+    good(create.arg("--concept").arg(format!("{}:0.5", tar.display())).arg("--out").arg(&picture));
+    assert_eq!(image::image_dimensions(&picture).expect("a picture"), (64, 64));
+    assert!(out.path().join("drawn-2.png").is_file());
+
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    good(verify.arg("verify").arg(&tar).arg(world.pictures()).arg("--base").arg(world.base()));
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let other = tempfile::tempdir().expect("a folder");
+    RgbImage::new(64, 64).save(other.path().join("a.png")).expect("saved");
+    assert!(refused(verify.arg("verify").arg(&tar).arg(other.path()), 1).contains("pictures changed"));
+
+    // The same recipe from the bundle: the same bytes under a new name's files, so compare a fresh folder.
+    let again = tempfile::tempdir().expect("a folder");
+    let mut repeat = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    repeat
+        .arg("train")
+        .arg(world.pictures())
+        .args(["--name", "Zorb", "--no-samples", "--threads", "1"])
+        .arg("--from")
+        .arg(&tar);
+    good(repeat.arg("--base").arg(world.base()).arg("--out").arg(again.path()));
+    assert_eq!(fs::read(&tar).expect("read"), fs::read(again.path().join("zorb.tar")).expect("read"));
+
+    // A second training does not touch the first.
+    good(world.train(out.path()).arg("--no-samples"));
+    assert!(out.path().join("zorb-v2.tar").is_file());
+
+    let mut promote = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    good(promote.arg("promote").arg(&tar).args(["--step", "2"]));
+    assert_ne!(fs::read(&tar).expect("read"), fs::read(again.path().join("zorb.tar")).expect("read"));
+    let mut promote = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    assert!(refused(promote.arg("promote").arg(&tar).args(["--step", "3"]), 1).contains("2, 4, 6"));
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bytes() {
+    let (world, out) = (world(), tempfile::tempdir().expect("a folder"));
+    let (whole, cut) = (out.path().join("whole"), out.path().join("cut"));
+    good(world.train(&whole).args(["--no-samples", "--threads", "2"]));
+    // Killed as soon as it reports its third, its first and its fifth step.
+    for kill_at in [3, 1, 5] {
+        let mut child = world
+            .train(&cut)
+            .args(["--no-samples", "--json", "--resume"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+            if line.expect("text").contains(&format!("\"event\":\"step\",\"step\":{kill_at},")) {
+                break;
+            }
+        }
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+    }
+    good(world.train(&cut).args(["--no-samples", "--resume", "--threads", "1"]));
+    assert_eq!(fs::read(whole.join("zorb.tar")).expect("read"), fs::read(cut.join("zorb.tar")).expect("read"));
+    // Resuming with other parameters is refused, not mixed.
+    let error = refused(world.train(&cut).args(["--no-samples", "--resume", "--seed", "9"]), 1);
+    assert!(error.contains("cannot be resumed"), "{error}");
+}
+
+#[test]
+fn mistakes_are_named_and_cost_nothing() {
+    let (world, out) = (world(), tempfile::tempdir().expect("a folder"));
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["--lora-rank", "0"], 2, "--lora-rank 0"),
+        (&["--resolution", "100"], 2, "multiple of 64"),
+        (&["--lora-targets", "most"], 2, "attn, eden, transformer or all"),
+        (&["--optimizer", "sgd"], 2, "adamw or prodigy"),
+        (&["--device", "cuda"], 2, "no CUDA"),
+        (&["--steps", "many"], 2, "auto"),
+        (&["--caption-dropout", "2"], 2, "caption-dropout"),
+        (&["--learning-rate", "nan"], 2, "learning-rate"),
+    ];
+    for (flags, code, wanted) in cases {
+        let error = refused(world.bare(out.path()).args(["--no-samples"]).args(*flags), *code);
+        assert!(error.contains(wanted), "{flags:?}: {error}");
+    }
+    let mut face = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    face.arg("train").arg(world.pictures()).args(["--name", "Zorb", "--mode", "face", "--random-flip", "true"]);
+    let error = refused(face.arg("--base").arg(world.base()).arg("--out").arg(out.path()), 2);
+    assert!(error.contains("never mirrored"), "{error}");
+    for name in ["../x", "", "a/b"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+        command.arg("train").arg(world.pictures()).args(["--name", name, "--mode", "object"]);
+        refused(command.arg("--base").arg(world.base()).arg("--out").arg(out.path()), 2);
+    }
+    assert!(!out.path().join("zorb.tar").exists());
+}

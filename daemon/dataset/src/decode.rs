@@ -1,0 +1,91 @@
+//! From bytes to upright sRGB pixels. Sizes are checked in the header, before anything is decoded.
+
+use crate::Limits;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits as DecoderLimits, RgbImage};
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use std::io::Cursor;
+
+/// Decodes a picture; the error says why not, and what to do.
+pub(crate) fn picture(bytes: &[u8], limits: &Limits, note: &mut dyn FnMut(&str)) -> Result<RgbImage, String> {
+    let (image, profile, format) = open(bytes, limits)?;
+    if format == Some(ImageFormat::Gif) {
+        note("an animation counts by its first picture only");
+    }
+    let mut pixels = over_white(&image);
+    if let Some(profile) = profile
+        && let Err(reason) = to_srgb(&mut pixels, &profile)
+    {
+        note(&format!("its colour profile is not used ({reason}); taken as sRGB"));
+    }
+    Ok(pixels)
+}
+
+/// Decodes a mask: white counts.
+pub(crate) fn mask(bytes: &[u8], limits: &Limits) -> Result<GrayImage, String> {
+    Ok(open(bytes, limits)?.0.to_luma8())
+}
+
+type Opened = (DynamicImage, Option<Vec<u8>>, Option<ImageFormat>);
+
+fn open(bytes: &[u8], limits: &Limits) -> Result<Opened, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty; copy it again".into());
+    }
+    if bytes.len() as u64 > limits.file_bytes {
+        return Err(format!("the file is larger than {} MiB; save it smaller", limits.file_bytes >> 20));
+    }
+    let damaged = |error: image::ImageError| format!("it cannot be decoded ({error}); save it again as PNG or JPEG");
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    let format = reader.format();
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > limits.pixels {
+        return Err(format!(
+            "{width} x {height} pixels are more than {} million; save it smaller",
+            limits.pixels / 1_000_000
+        ));
+    }
+    if width < 8 || height < 8 {
+        return Err(format!("{width} x {height} pixels are too few"));
+    }
+    let mut memory = DecoderLimits::default();
+    memory.max_alloc = Some(limits.pixels.saturating_mul(16));
+    decoder.set_limits(memory).map_err(damaged)?;
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
+    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    image.apply_orientation(orientation);
+    Ok((image, profile, format))
+}
+
+/// Transparency over white, in 8 bits.
+fn over_white(image: &DynamicImage) -> RgbImage {
+    if !image.color().has_alpha() {
+        return image.to_rgb8();
+    }
+    let rgba = image.to_rgba8();
+    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+    for (to, from) in rgb.pixels_mut().zip(rgba.pixels()) {
+        let alpha = u32::from(from[3]);
+        for c in 0..3 {
+            to[c] = ((u32::from(from[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        }
+    }
+    rgb
+}
+
+fn to_srgb(pixels: &mut RgbImage, profile: &[u8]) -> Result<(), String> {
+    let profile = ColorProfile::new_from_slice(profile).map_err(|error| format!("{error:?}"))?;
+    match profile.color_space {
+        DataColorSpace::Rgb => {}
+        // The decoder has made grey and print colours into RGB already.
+        DataColorSpace::Gray => return Ok(()),
+        other => return Err(format!("it describes {other:?} colours")),
+    }
+    let srgb = ColorProfile::new_srgb();
+    let transform = profile.create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, TransformOptions::default());
+    let transform = transform.map_err(|error| format!("{error:?}"))?;
+    let source = pixels.as_raw().clone();
+    transform.transform(&source, pixels).map_err(|error| format!("{error:?}"))
+}
