@@ -171,7 +171,7 @@ impl Painter {
         let sizes = [height as f32, width as f32, 0.0, 0.0, height as f32, width as f32];
         let time_ids: &[f32] = if self.family == Family::Sdxl { &sizes } else { &[] };
         let guidance = Guidance { positive: &positive, negative: &negative, scale: request.cfg, time_ids };
-        let steps = Steps::trailing(&self.schedule, request.steps)?;
+        let steps = Steps::karras(&self.schedule, request.steps)?;
         let (steps, start) = match &request.init {
             None => (steps, None),
             Some((picture, strength)) => {

@@ -2,7 +2,9 @@
 
 mod create;
 mod interrupt;
+mod outcome;
 mod progress;
+mod promote;
 mod train;
 mod verify;
 
@@ -26,7 +28,7 @@ enum Command {
     /// Draw pictures with a base and concepts.
     Create(create::Create),
     /// Deliver another snapshot of a run.
-    Promote(train::Promote),
+    Promote(promote::Promote),
     /// Say what of a concept's base, pictures and recipe still matches.
     Verify(verify::Verify),
 }

@@ -1,15 +1,11 @@
 //! `conceptd train` and `conceptd promote`.
 
-use crate::{Failure, interrupt, progress::Progress, usage};
+use crate::{Failure, interrupt, outcome, progress::Progress, usage};
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
-use concept::{
-    Applied, Base, Bundle, Event, Finished, Horizon, Mode, Observer, Overrides, Painter, PictureRequest, Plan,
-    RunFolder, Setup,
-};
+use concept::{Base, Bundle, Event, Horizon, Mode, Observer, Overrides, Plan, RunFolder, Setup};
 use dataset::{Crop, Dataset, Limits, Options};
 use diffusion::checkpoint::Prediction;
-use serde_json::json;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -18,9 +14,6 @@ use std::{
 
 /// Fewest pictures of a concept.
 const FEWEST: usize = 2;
-/// Steps of the preview pictures.
-const PREVIEW_STEPS: usize = 24;
-
 #[derive(Clone, Copy, ValueEnum)]
 pub enum ModeName {
     Face,
@@ -198,16 +191,16 @@ impl Train {
         let (plan, stem) = (setup.plan.clone(), setup.stem.clone());
         let finished = concept::train(setup, &mut progress)?;
         concept::deliver(&finished.bundle, &self.out)?;
-        self.write_report(&plan, &stem, &finished)?;
+        outcome::write_report(&self.out, &plan, &stem, &finished)?;
         if !self.no_samples {
             progress.see(&Event::Stage { name: "pictures" });
-            self.preview(&base, &plan, &finished.bundle)?;
+            outcome::preview(&self.out, &base, &plan, &finished.bundle)?;
         }
         progress.see(&Event::Note { text: finished.verdict.clone() });
         let bundle = self.out.join(format!("{stem}.tar")).display().to_string();
         progress.see(&Event::Done { step: finished.step, bundle });
         if !self.json {
-            let (comfy, a1111) = host_prompts(&finished.bundle, &plan.sample_prompts[0]);
+            let (comfy, a1111) = outcome::host_prompts(&finished.bundle, &plan.sample_prompts[0]);
             eprintln!("in ComfyUI:  {comfy}\nin A1111:    {a1111}");
         }
         Ok(())
@@ -292,68 +285,11 @@ impl Train {
         }
         Ok(dataset)
     }
-
-    fn write_report(&self, plan: &Plan, stem: &str, finished: &Finished) -> anyhow::Result<()> {
-        let prompt = &plan.sample_prompts[0];
-        let (comfy, a1111) = host_prompts(&finished.bundle, prompt);
-        let report = json!({
-            "name": plan.name, "mode": plan.mode, "step": finished.step, "verdict": finished.verdict,
-            "plan": plan.reasons(), "losses": finished.losses, "held_out": finished.held_out,
-            "prompts": { "comfyui": comfy, "a1111": a1111, "conceptd": prompt.replace("<concept>", &plan.name) },
-        });
-        fs::write(self.out.join(format!("{stem}.json")), serde_json::to_string_pretty(&report)?)?;
-        let plot = concept::loss_plot(&plan.name, &finished.losses, &finished.held_out);
-        plot.save(self.out.join(format!("{stem}-loss.png")))?;
-        Ok(())
-    }
-
-    /// Base beside concept on fixed seeds.
-    fn preview(&self, base: &Base, plan: &Plan, bundle: &Bundle) -> Result<(), Failure> {
-        let mut painter = Painter::load(base)?;
-        let draw = |painter: &Painter| -> Result<Vec<image::RgbImage>, Failure> {
-            let mut row = Vec::new();
-            for prompt in &plan.sample_prompts {
-                let request = PictureRequest {
-                    prompt: prompt.clone(),
-                    negative: String::new(),
-                    width: plan.resolution,
-                    height: plan.resolution,
-                    steps: PREVIEW_STEPS,
-                    cfg: 5.0,
-                    seed: plan.recipe.seed,
-                    count: 1,
-                    init: None,
-                };
-                row.extend(painter.draw(&request, interrupt::asked)?);
-            }
-            Ok(row)
-        };
-        let before = draw(&painter)?;
-        painter.apply(&[Applied { bundle, strength: 1.0 }])?;
-        let rows = [("base".to_owned(), before), (plan.name.clone(), draw(&painter)?)];
-        let columns: Vec<String> = plan.sample_prompts.iter().map(|p| p.replace("<concept>", &plan.name)).collect();
-        concept::label_grid(&rows, &columns).save(self.out.join(format!("{}.png", bundle.stem)))?;
-        Ok(())
-    }
 }
 
 /// Reads pictures as training does.
 pub fn load_pictures(paths: &[PathBuf], resolution: usize, crop: Crop) -> Result<Dataset, Failure> {
     Ok(dataset::load(paths, &Options { resolution, crop, limits: Limits::default() })?)
-}
-
-/// The same prompt as ComfyUI and as A1111 want it.
-fn host_prompts(bundle: &Bundle, prompt: &str) -> (String, String) {
-    let stem = &bundle.stem;
-    let (comfy, a1111) = match bundle.tokens() {
-        0 => (bundle.name().to_owned(), bundle.name().to_owned()),
-        _ => (format!("embedding:{stem}_embeddings "), format!("{stem}_embeddings")),
-    };
-    let comfy = prompt.replace("<concept>", &comfy).trim().to_owned();
-    (
-        format!("{comfy}   (with {stem}_lora in a LoRA loader)"),
-        format!("{} <lora:{stem}_lora:1>", prompt.replace("<concept>", &a1111)),
-    )
 }
 
 /// The newest run of a name that can be resumed, else the plain name.
@@ -381,29 +317,4 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let seconds: f64 = number.parse().map_err(|_| "give a time such as 90s, 10m or 2h".to_owned())?;
     Duration::try_from_secs_f64(seconds * unit).map_err(|_| "give a time above zero".into())
-}
-
-#[derive(Args)]
-pub struct Promote {
-    /// The concept (`OUT/NAME.tar`) or its run (`OUT/.NAME.run`).
-    run: PathBuf,
-    /// The snapshot to deliver.
-    #[arg(long)]
-    step: u64,
-}
-
-impl Promote {
-    pub fn run(self) -> Result<(), Failure> {
-        let out = self.run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = self.run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let stem = file.strip_suffix(".tar").unwrap_or(&file);
-        let stem = stem.strip_prefix('.').and_then(|s| s.strip_suffix(".run")).unwrap_or(stem);
-        let folder = RunFolder::of(out, stem);
-        if !folder.path().is_dir() {
-            return Err(usage(anyhow!("{}: there is no run of that name beside it", self.run.display())));
-        }
-        concept::promote(&folder, self.step, out)?;
-        println!("{} is now step {}", out.join(format!("{stem}.tar")).display(), self.step);
-        Ok(())
-    }
 }

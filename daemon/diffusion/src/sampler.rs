@@ -41,6 +41,28 @@ impl Steps {
         Ok(Self { timesteps: timesteps.iter().map(|&t| t as f64).collect(), sigmas })
     }
 
+    /// The spacing of Karras et al. (arXiv 2206.00364, equation 5, rho 7): most steps where the picture's details form. For
+    /// schedules that end in pure noise, whose first sigma is no number to start from, trailing spacing instead.
+    ///
+    /// # Errors
+    /// If `count` is not in 1..=1000.
+    pub fn karras(schedule: &NoiseSchedule, count: usize) -> Result<Self> {
+        const RHO: f64 = 7.0;
+        const PURE_NOISE: f64 = 100.0;
+        let (most, least) = (schedule.sigma(TIMESTEPS - 1), schedule.sigma(0));
+        if count < 3 || most > PURE_NOISE {
+            return Self::trailing(schedule, count);
+        }
+        if count > TIMESTEPS {
+            return Err(Error::Invalid(format!("{count} sampling steps: choose 1 to {TIMESTEPS}")));
+        }
+        let (from, to) = (most.powf(1.0 / RHO), least.powf(1.0 / RHO));
+        let sigma = |i: usize| (from + i as f64 / (count - 1) as f64 * (to - from)).powf(RHO);
+        let sigmas: Vec<f64> = (0..count).map(sigma).collect();
+        let timesteps = sigmas.iter().map(|&sigma| schedule.timestep_of(sigma)).collect();
+        Ok(Self { timesteps, sigmas: sigmas.into_iter().chain([0.0]).collect() })
+    }
+
     /// Only the last `share` (0..=1) of the steps, as a picture given to start from leaves them.
     pub fn last_share(self, share: f64) -> Self {
         let count = self.timesteps.len();
@@ -172,6 +194,18 @@ mod tests {
         let (coarse, fine) = (error_after(40, true), error_after(80, true));
         assert!(fine < coarse / 3.0, "halving the steps must quarter the error: {coarse:e} {fine:e}");
         assert!(coarse < error_after(40, false) / 3.0, "and beat the first order");
+    }
+
+    #[test]
+    fn karras_steps_run_from_the_first_sigma_to_the_last() {
+        let schedule = NoiseSchedule::new(Prediction::Epsilon);
+        let steps = Steps::karras(&schedule, 20).expect("steps");
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
+        assert!(close(steps.sigmas[0], schedule.sigma(999)) && close(steps.sigmas[19], schedule.sigma(0)));
+        assert!(close(steps.timesteps[0], 999.0) && close(steps.timesteps[19], 0.0) && steps.sigmas[20] == 0.0);
+        assert!(steps.sigmas.windows(2).all(|pair| pair[1] < pair[0]));
+        let zero = NoiseSchedule::new(Prediction::Velocity { zero_terminal_snr: true });
+        assert_eq!(Steps::karras(&zero, 20).expect("steps").timesteps[1], 949.0);
     }
 
     #[test]

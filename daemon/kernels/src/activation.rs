@@ -120,6 +120,7 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
                 vectorized(#[inline(always)] || {
                     for (y, x) in out.chunks_exact_mut(width).zip(source.chunks_exact(double)) {
                         let (h, g) = x.split_at(width);
+                        let (h, g, y) = (&h[..width], &g[..width], &mut y[..width]);
                         for c in 0..width {
                             y[c] = h[c] * gelu(g[c]);
                         }
@@ -151,6 +152,8 @@ pub fn geglu_backward(grad: &Tensor, x: &Tensor) -> Result<Tensor> {
                     let lines = out.chunks_exact_mut(double).zip(source.chunks_exact(double));
                     for ((dx, x), grad) in lines.zip(grads.chunks_exact(width)) {
                         let ((h, g), (dh, dg)) = (x.split_at(width), dx.split_at_mut(width));
+                        let (h, g, grad) = (&h[..width], &g[..width], &grad[..width]);
+                        let (dh, dg) = (&mut dh[..width], &mut dg[..width]);
                         for c in 0..width {
                             dh[c] = grad[c] * gelu(g[c]);
                             dg[c] = grad[c] * h[c] * gelu_slope(g[c]);

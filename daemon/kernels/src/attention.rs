@@ -119,13 +119,14 @@ pub fn attention_backward(
                     for n in 0..count {
                         let at = head.query_offset + (first + n) * shape.width;
                         let (g, o) = (&grads[at..at + shape.depth], &os[at..at + shape.depth]);
-                        let delta = lanes_sum(shape.depth, |d| g[d] * o[d]);
+                        let delta = lanes_sum([g, o], |[g, o]| g * o);
                         let sum = sums[pair * shape.queries + first + n];
                         let (p, ds) = (&mut p[n * keys..(n + 1) * keys], &mut ds[n * keys..(n + 1) * keys]);
                         let seen = shape.keys_seen(first + n + 1);
+                        let (seen_p, seen_ds) = (&mut p[..seen], &mut ds[..seen]);
                         for m in 0..seen {
-                            p[m] = Real::exp(p[m] * scale - sum);
-                            ds[m] = p[m] * (ds[m] - delta);
+                            seen_p[m] = Real::exp(seen_p[m] * scale - sum);
+                            seen_ds[m] = seen_p[m] * (seen_ds[m] - delta);
                         }
                         p[seen..].fill(T::ZERO);
                         ds[seen..].fill(T::ZERO);
@@ -156,7 +157,7 @@ fn softmax<T: Real>(row: &mut [T], scale: T) -> T {
     for x in row.iter_mut() {
         *x = Real::exp((*x - largest) * scale);
     }
-    let sum = lanes_sum(row.len(), |i| row[i]);
+    let sum = lanes_sum([&*row], |[x]| x);
     let reciprocal = T::ONE / sum;
     for x in row.iter_mut() {
         *x *= reciprocal;

@@ -68,7 +68,8 @@ pub fn weighted_squared_error(
         let mut loss = 0.0;
         for (b, weight) in weight.iter().enumerate() {
             let at = b * size;
-            let sum = lanes_sum(size, |i| (p[at + i] - t[at + i]) * (p[at + i] - t[at + i]) * weigh(at + i));
+            let errors: Vec<T> = (at..at + size).map(|i| (p[i] - t[i]) * (p[i] - t[i]) * weigh(i)).collect();
+            let sum = lanes_sum([&errors[..]], |[e]| e);
             loss += weight * sum.to_f64() / (size * batch) as f64;
         }
         let grad = build::<T, _>(prediction.shape(), prediction.device(), |out| {

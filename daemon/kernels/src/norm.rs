@@ -50,6 +50,8 @@ pub fn group_norm(x: &Tensor, affine: &Affine, silu: bool) -> Result<(Tensor, Te
                 let chunk = unsafe { shared.part(start, len) };
                 let source = &values[start..start + len];
                 vectorized(#[inline(always)] || {
+                    // Slices of one known length: a check inside the loop would keep it from being vectorised.
+                    let (a, b) = (&a[..channels], &b[..channels]);
                     for (line, x) in chunk.chunks_exact_mut(channels).zip(source.chunks_exact(channels)) {
                         for c in 0..channels {
                             let z = x[c] * a[c] + b[c];
@@ -102,6 +104,8 @@ pub fn group_norm_backward(
                 let (sum_g, sum_gx) = sum.split_at_mut(channels);
                 let (a, b) = &folded[i / shape.chunks()];
                 vectorized(#[inline(always)] || {
+                    let (a, b, scale) = (&a[..channels], &b[..channels], &scale[..channels]);
+                    let (sum_g, sum_gx) = (&mut sum_g[..channels], &mut sum_gx[..channels]);
                     let rows = values[start..start + len].chunks_exact(channels).zip(grads[start..start + len].chunks_exact(channels));
                     for ((x, grad), g) in rows.zip(line.chunks_exact_mut(channels)) {
                         for c in 0..channels {
@@ -127,6 +131,7 @@ pub fn group_norm_backward(
                 let line = unsafe { out_shared.part(start, len) };
                 let (r, p, q) = &means[i / shape.chunks()];
                 vectorized(#[inline(always)] || {
+                    let (r, p, q) = (&r[..channels], &p[..channels], &q[..channels]);
                     for (g, x) in line.chunks_exact_mut(channels).zip(values[start..start + len].chunks_exact(channels)) {
                         for c in 0..channels {
                             g[c] = g[c] * r[c] + x[c] * p[c] + q[c];
@@ -188,6 +193,7 @@ impl Grouped {
             vectorized(
                 #[inline(always)]
                 || {
+                    let (mean, deviation) = (&mut mean[..channels], &mut deviation[..channels]);
                     for row in rows.chunks_exact(channels) {
                         for c in 0..channels {
                             mean[c] += row[c];
@@ -283,6 +289,7 @@ pub fn layer_norm(x: &Tensor, affine: &Affine) -> Result<Tensor> {
             for_each_chunk(out, rows * channels, |i, chunk| {
                 let source = &values[i * rows * channels..];
                 vectorized(#[inline(always)] || {
+                    let (scale, shift) = (&scale[..channels], &shift[..channels]);
                     for (y, x) in chunk.chunks_exact_mut(channels).zip(source.chunks_exact(channels)) {
                         let (mean, r) = moments(x, affine.epsilon);
                         for c in 0..channels {
@@ -314,13 +321,14 @@ pub fn layer_norm_backward(grad: &Tensor, x: &Tensor, affine: &Affine, residual:
                 let (source, grads) = (&values[i * rows * channels..], &grads[i * rows * channels..]);
                 let beside = &beside[i * rows * channels..];
                 vectorized(#[inline(always)] || {
+                    let scale = &scale[..channels];
                     for (r, dx) in chunk.chunks_exact_mut(channels).enumerate() {
                         let span = r * channels..(r + 1) * channels;
                         let (x, grad, beside) = (&source[span.clone()], &grads[span.clone()], &beside[span]);
                         let (mean, reciprocal) = moments(x, affine.epsilon);
                         let count = T::from_f64(channels as f64);
-                        let mean_g = lanes_sum(channels, |c| grad[c] * scale[c]) / count;
-                        let mean_g_hat = lanes_sum(channels, |c| grad[c] * scale[c] * (x[c] - mean)) * reciprocal / count;
+                        let mean_g = lanes_sum([grad, scale], |[g, s]| g * s) / count;
+                        let mean_g_hat = lanes_sum([grad, scale, x], |[g, s, x]| g * s * (x - mean)) * reciprocal / count;
                         for c in 0..channels {
                             let hat = (x[c] - mean) * reciprocal;
                             dx[c] = beside[c] + reciprocal * (grad[c] * scale[c] - mean_g - hat * mean_g_hat);
@@ -337,21 +345,25 @@ pub fn layer_norm_backward(grad: &Tensor, x: &Tensor, affine: &Affine, residual:
 #[inline(always)]
 fn moments<T: Real>(x: &[T], epsilon: f64) -> (T, T) {
     let count = T::from_f64(x.len() as f64);
-    let mean = lanes_sum(x.len(), |c| x[c]) / count;
-    let variance = lanes_sum(x.len(), |c| (x[c] - mean) * (x[c] - mean)) / count;
+    let mean = lanes_sum([x], |[x]| x) / count;
+    let variance = lanes_sum([x], |[x]| (x - mean) * (x - mean)) / count;
     (mean, T::ONE / (variance + T::from_f64(epsilon)).sqrt())
 }
 
-/// The sum of `f(0..count)` in sixteen fixed lanes, so that it vectorises and its order never changes.
+/// The sum of `f` over the elements of slices of one length, in sixteen fixed lanes, so that it vectorises and its order
+/// never changes.
 #[inline(always)]
-pub(crate) fn lanes_sum<T: Real>(count: usize, f: impl Fn(usize) -> T) -> T {
+pub(crate) fn lanes_sum<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
     const LANES: usize = 16;
     let mut lanes = [T::ZERO; LANES];
+    let count = slices[0].len();
     let whole = count / LANES * LANES;
     let mut i = 0;
     while i < whole {
+        // Parts of a known length need no check for each element.
+        let parts = slices.map(|slice| &slice[i..i + LANES]);
         for (l, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(i + l);
+            *lane += f(parts.map(|part| part[l]));
         }
         i += LANES;
     }
@@ -359,8 +371,8 @@ pub(crate) fn lanes_sum<T: Real>(count: usize, f: impl Fn(usize) -> T) -> T {
     for lane in lanes {
         sum += lane;
     }
-    for c in whole..count {
-        sum += f(c);
+    for i in whole..count {
+        sum += f(slices.map(|slice| slice[i]));
     }
     sum
 }

@@ -104,7 +104,7 @@ pub fn prodigy_moments(values: &Tensor, grads: &Tensor, moments: ProdigyMoments,
         let g3 = of(rule.d / rule.d0 * rule.d);
         let numerator = {
             let (p, p0, g) = (read::<T>(values)?, read::<T>(moments.initial)?, read::<T>(grads)?);
-            sum_parts(p.len(), |i| g[i] * (p0[i] - p[i])) * rule.d / rule.d0 * rule.rate
+            sum_parts([&g[..], &p0, &p], |[g, p0, p]| g * (p0 - p)) * rule.d / rule.d0 * rule.rate
         };
         let g = read::<T>(grads)?;
         in_place3::<T>(moments.first, moments.second, moments.sum, |start, m, v, s| {
@@ -118,7 +118,7 @@ pub fn prodigy_moments(values: &Tensor, grads: &Tensor, moments: ProdigyMoments,
             });
         })?;
         let s = read::<T>(moments.sum)?;
-        Ok((numerator, sum_parts(s.len(), |i| Real::abs(s[i]))))
+        Ok((numerator, sum_parts([&s[..]], |[s]| Real::abs(s))))
     })
 }
 
@@ -156,7 +156,7 @@ pub fn prodigy_update(
 pub fn absolute_sum(x: &Tensor) -> Result<Tensor> {
     dispatch!(x, "absolute sum", T => {
         let values = read::<T>(x)?;
-        let sum = T::from_f64(sum_parts(values.len(), |i| Real::abs(values[i])));
+        let sum = T::from_f64(sum_parts([&values[..]], |[x]| Real::abs(x)));
         Tensor::from_vec(vec![sum], (), x.device())
     })
 }
@@ -168,7 +168,7 @@ pub fn absolute_sum(x: &Tensor) -> Result<Tensor> {
 pub fn squared_sum(x: &Tensor) -> Result<Tensor> {
     dispatch!(x, "squared sum", T => {
         let values = read::<T>(x)?;
-        let sum = T::from_f64(sum_parts(values.len(), |i| values[i] * values[i]));
+        let sum = T::from_f64(sum_parts([&values[..]], |[x]| x * x));
         Tensor::from_vec(vec![sum], (), x.device())
     })
 }
@@ -248,14 +248,16 @@ fn deviation<T: Real>(row: &[T]) -> (f64, f64) {
     (mean, (squares / (count - 1.0)).sqrt())
 }
 
-/// The sum of `f(0..count)`: parts in the type's own precision, added in f64 in order.
-fn sum_parts<T: Real>(count: usize, f: impl Fn(usize) -> T + Sync) -> f64 {
+/// The sum of `f` over slices of one length: parts in the type's own precision, added in f64 in order.
+fn sum_parts<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T + Sync) -> f64 {
+    let count = slices[0].len();
     let mut parts = vec![0.0; count.div_ceil(PART)];
     for_each_chunk(&mut parts, 1, |i, part| {
-        let (start, length) = (i * PART, PART.min(count - i * PART));
+        let span = i * PART..(i * PART + PART).min(count);
+        let slices = slices.map(|slice| &slice[span.clone()]);
         part[0] = vectorized(
             #[inline(always)]
-            || lanes_sum(length, |j| f(start + j)),
+            || lanes_sum(slices, &f),
         )
         .to_f64();
     });

@@ -87,27 +87,24 @@ impl<'a> Batches<'a> {
 
     /// Mean error on fixed noise at fixed timesteps.
     pub fn held_out(&self, trainer: &Trainer) -> Result<f64> {
-        let mut sum = 0.0;
-        for (i, &index) in self.measured.iter().enumerate() {
+        let places = self.measured.iter().flat_map(|&index| TIMESTEPS.map(|timestep| (index, timestep)));
+        let samples = places.enumerate().map(|(i, (index, timestep))| {
             let example = &self.examples[index];
-            for (j, &timestep) in TIMESTEPS.iter().enumerate() {
-                // Steps far beyond any run's, so that no training noise is met.
-                let noise = Draw::new(self.plan.recipe.seed, u64::MAX - (i * TIMESTEPS.len() + j) as u64);
-                let sample = Sample {
-                    example,
-                    flipped: false,
-                    prompt: &example.prompt,
-                    timestep,
-                    noise,
-                    offset: 0.0,
-                    sampled: false,
-                };
-                let mut batch = self.batch(std::iter::once(sample))?;
+            // Steps far beyond any run's, so that no training noise is met.
+            let noise = Draw::new(self.plan.recipe.seed, u64::MAX - i as u64);
+            Sample { example, flipped: false, prompt: &example.prompt, timestep, noise, offset: 0.0, sampled: false }
+        });
+        let samples: Vec<Sample> = samples.collect();
+        let mut sum = 0.0;
+        // Pictures of one shape go together.
+        for same in samples.chunk_by(|a, b| a.example.size() == b.example.size()) {
+            for part in same.chunks(self.micro_batch.min(4 * TIMESTEPS.len())) {
+                let mut batch = self.batch(part.iter().copied())?;
                 batch.mask = None;
-                sum += trainer.plain_loss(&batch)?;
+                sum += trainer.plain_loss(&batch)? * part.len() as f64;
             }
         }
-        Ok(sum / (self.measured.len() * TIMESTEPS.len()) as f64)
+        Ok(sum / samples.len() as f64)
     }
 
     fn batch<'s>(&self, samples: impl Iterator<Item = Sample<'s>>) -> Result<Batch> {
@@ -145,6 +142,7 @@ impl<'a> Batches<'a> {
 }
 
 /// One picture as one pass sees it.
+#[derive(Clone, Copy)]
 struct Sample<'a> {
     example: &'a Example,
     flipped: bool,

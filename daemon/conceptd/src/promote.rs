@@ -1,0 +1,32 @@
+//! `conceptd promote`.
+
+use crate::{Failure, usage};
+use anyhow::anyhow;
+use clap::Args;
+use concept::RunFolder;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct Promote {
+    /// The concept (`OUT/NAME.tar`) or its run (`OUT/.NAME.run`).
+    run: PathBuf,
+    /// The snapshot to deliver.
+    #[arg(long)]
+    step: u64,
+}
+
+impl Promote {
+    pub fn run(self) -> Result<(), Failure> {
+        let out = self.run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = self.run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = file.strip_suffix(".tar").unwrap_or(&file);
+        let stem = stem.strip_prefix('.').and_then(|s| s.strip_suffix(".run")).unwrap_or(stem);
+        let folder = RunFolder::of(out, stem);
+        if !folder.path().is_dir() {
+            return Err(usage(anyhow!("{}: there is no run of that name beside it", self.run.display())));
+        }
+        concept::promote(&folder, self.step, out)?;
+        println!("{} is now step {}", out.join(format!("{stem}.tar")).display(), self.step);
+        Ok(())
+    }
+}
