@@ -9,12 +9,14 @@ use std::{
 
 /// Writes `bytes` to `path`: to a temporary name beside it, synced, renamed. A reader sees the old file or the new one.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(at(folder))?;
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(at(path))?;
-    file.write_all(bytes).map_err(at(path))?;
-    file.as_file().sync_all().map_err(at(path))?;
-    file.persist(path).map_err(|error| at(path)(error.error))?;
+    // What a crash leaves under this name, the next writing replaces.
+    let temporary = path.with_extension("part");
+    let mut file = File::create(&temporary).map_err(at(&temporary))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(&temporary))?;
+    drop(file);
+    fs::rename(&temporary, path).map_err(at(path))?;
     sync_folder(folder);
     Ok(())
 }

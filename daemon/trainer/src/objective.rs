@@ -98,11 +98,12 @@ impl Objective {
 
     fn snr_weight(&self, rule: &SnrWeighting, timestep: usize) -> f64 {
         let snr = self.schedule.snr(timestep);
-        let least = snr.min(rule.gamma);
+        // min(snr, gamma) / snr, which is one down to a ratio of zero.
+        let share = if snr <= rule.gamma { 1.0 } else { rule.gamma / snr };
         match (self.schedule.is_velocity(), rule.velocity) {
-            (false, _) => least / snr,
-            (true, VelocityWeight::PlusOne) => least / snr + 1.0,
-            (true, VelocityWeight::OverSnrPlusOne) => least / (snr + 1.0),
+            (false, _) => share,
+            (true, VelocityWeight::PlusOne) => share + 1.0,
+            (true, VelocityWeight::OverSnrPlusOne) => snr.min(rule.gamma) / (snr + 1.0),
         }
     }
 }
@@ -131,8 +132,10 @@ mod tests {
     #[test]
     fn velocity_with_zero_terminal_snr_has_finite_weights() {
         let prediction = Prediction::Velocity { zero_terminal_snr: true };
-        let objective = objective(prediction, SnrNormal::Schedule, VelocityWeight::OverSnrPlusOne);
-        let rule = objective.snr.expect("set above");
-        assert!((0..1000).all(|t| objective.snr_weights(&rule, &[t])[0].is_finite()));
+        for weight in [VelocityWeight::OverSnrPlusOne, VelocityWeight::PlusOne] {
+            let objective = objective(prediction, SnrNormal::Schedule, weight);
+            let rule = objective.snr.expect("set above");
+            assert!((0..1000).all(|t| objective.snr_weights(&rule, &[t])[0].is_finite()));
+        }
     }
 }

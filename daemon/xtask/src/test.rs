@@ -69,7 +69,7 @@ fn golden_cases(root: &Path) -> Result<()> {
             }
         }
     }
-    println!("golden cases: {passed} passed, {} failed", failed.len());
+    println!("parity: {passed} passed, {} failed", failed.len());
     if !failed.is_empty() || passed == 0 {
         bail!("golden cases failed: {}", failed.join(", "));
     }

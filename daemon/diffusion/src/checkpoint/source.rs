@@ -56,11 +56,11 @@ impl MappedFile {
     pub fn open(path: &Path) -> Result<Self> {
         let unreadable = |source| Error::Open { path: path.to_owned(), source };
         let refused = |what: &str| Error::Refused { path: path.to_owned(), what: what.to_owned() };
-        let file = File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
         if path.is_dir() {
             return Err(refused("this is a folder; name the .safetensors file itself"));
         }
+        let file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
         if length == 0 {
             return Err(refused("this file is empty; download or copy it again"));
         }
