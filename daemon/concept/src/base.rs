@@ -1,7 +1,7 @@
 //! The base model of a run, and which file it is.
 
 use crate::{Result, error::at};
-use diffusion::{Checkpoint, checkpoint::Overrides};
+use diffusion::{Checkpoint, Family, checkpoint::Overrides};
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
@@ -33,7 +33,21 @@ impl Base {
     }
 }
 
-fn digest_of(path: &Path) -> Result<String> {
+impl Base {
+    /// Side of the pictures that the published model of its family was made for.
+    pub fn usual_side(&self) -> usize {
+        match self.checkpoint.architecture().family {
+            Family::Sdxl => 1024,
+            Family::Sd15 => 512,
+        }
+    }
+}
+
+/// SHA-256 of a file.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn digest_of(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(at(path))?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {

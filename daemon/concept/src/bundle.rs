@@ -2,7 +2,8 @@
 
 use crate::{Error, Result, error::at, files::write_whole, hex};
 use candle_core::{DType, Device, Tensor};
-use diffusion::tensorfile;
+use diffusion::{Family, lora, tensorfile};
+use protocol::Mode;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
@@ -127,9 +128,75 @@ impl Bundle {
         Ok(Self { stem, tensors: ConceptTensors { lora, embeddings }, metadata })
     }
 
+    /// The family of the base: as the file says, else by the shape of the embeddings.
+    pub fn family(&self) -> Family {
+        match self.metadata.get("ss_base_model_version") {
+            Some(version) if version.starts_with("sdxl") => Family::Sdxl,
+            Some(version) if version.starts_with("sd_v1") => Family::Sd15,
+            _ if self.tensors.embeddings.contains_key("emb_params") => Family::Sd15,
+            _ => Family::Sdxl,
+        }
+    }
+
+    /// Whether it was made on a base with sizes of its own, so that it fits no other.
+    pub fn is_nonstandard(&self) -> bool {
+        self.metadata.get("conceptd.base_nonstandard").is_some_and(|value| value == "true")
+    }
+
+    /// The bundle with keys in the style that every host loads, if pair, keys and widths are right.
+    ///
+    /// # Errors
+    /// If something is missing or fits no model; the message says what.
+    pub fn checked(self) -> Result<Self> {
+        let (stem, family) = (self.stem.clone(), self.family());
+        let wrong = |what: String| Error::Invalid(format!("{stem}: {what}"));
+        let plain = self.metadata.contains_key("conceptd.name");
+        if self.tensors.embeddings.is_empty() && !plain {
+            return Err(wrong("it has no `NAME_embeddings.safetensors`; a concept is both files".into()));
+        }
+        if self.is_nonstandard() {
+            return Ok(self);
+        }
+        let widths: &[(&str, usize)] = match family {
+            Family::Sdxl => &[("clip_l", 768), ("clip_g", 1280)],
+            Family::Sd15 => &[("emb_params", 768)],
+        };
+        if self.tokens() > 0 {
+            for (key, width) in widths {
+                let found = self.tensors.embeddings.get(*key).map(|rows| rows.dims().to_vec());
+                match found.as_deref() {
+                    Some([1..=75, found]) if found == width => {}
+                    Some(found) => {
+                        return Err(wrong(format!(
+                            "its embeddings `{key}` have the shape {found:?}, not [1..75, {width}]"
+                        )));
+                    }
+                    None => return Err(wrong(format!("its embeddings lack `{key}`"))),
+                }
+            }
+        }
+        let lora = lora::to_host(self.tensors.lora, family).map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { tensors: ConceptTensors { lora, embeddings: self.tensors.embeddings }, ..self })
+    }
+
     /// Its name as the user gave it.
     pub fn name(&self) -> &str {
         self.metadata.get("conceptd.name").map_or(&self.stem, String::as_str)
+    }
+
+    /// Side of the pictures that it was trained on, if it says so.
+    pub fn resolution(&self) -> Option<usize> {
+        self.metadata.get("modelspec.resolution")?.split('x').next()?.parse().ok()
+    }
+
+    /// What it is of, if it says so.
+    pub fn mode(&self) -> Option<Mode> {
+        match self.metadata.get("conceptd.mode")?.as_str() {
+            "face" => Some(Mode::Face),
+            "object" => Some(Mode::Object),
+            "style" => Some(Mode::Style),
+            _ => None,
+        }
     }
 
     /// Number of new tokens.

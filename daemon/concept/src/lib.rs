@@ -3,28 +3,38 @@
 //! A run lives in a folder of its own beside its result, survives any interruption, and gives the same bytes however
 //! often it was interrupted.
 
+mod assignment;
 mod base;
+mod brush;
 mod bundle;
 mod canvas;
 mod error;
+mod expand;
 mod files;
 mod latents;
 mod mode;
 mod names;
+mod outcome;
 mod painter;
 mod plan;
+mod predict;
 mod prompts;
 mod report;
 mod run;
 mod state;
 
-pub use base::{Base, hex};
+pub use assignment::{FEWEST, Manner, carry_out, open_base, open_checkpoint, picture_options, recipe_of};
+pub use base::{Base, digest_of as base_digest, hex};
+pub use brush::PictureRequest;
 pub use bundle::{Bundle, ConceptTensors};
 pub use canvas::{label_grid, loss_plot};
+pub use dataset::concerns as may_belong;
 pub use error::{Error, Result};
-pub use mode::Mode;
+pub use expand::{Called, expand};
 pub use names::{free_name, safe_name};
-pub use painter::{Applied, Painter, PictureRequest};
-pub use plan::{Horizon, Overrides, Plan, Reason};
-pub use report::{Event, Observer};
-pub use run::{Finished, RunFolder, Setup, deliver, promote, train};
+pub use outcome::host_prompts;
+pub use painter::{Applied, Painter};
+pub use plan::{Plan, check_token_init};
+pub use predict::predicted;
+pub use report::Observer;
+pub use run::{Finished, RunFolder, promote};

@@ -1,6 +1,6 @@
 //! Names of concepts as names of files.
 
-use crate::{Error, Result};
+use crate::{Error, Result, RunFolder};
 use std::path::Path;
 
 /// Names that Windows keeps for devices.
@@ -73,8 +73,10 @@ fn plain(c: char) -> Option<&'static str> {
 /// The first of `stem`, `stem-v2`, `stem-v3`, ... of which `folder` holds neither result nor run. Hosts keep stale weights
 /// of a file that is replaced, so every training gets a new name.
 pub fn free_name(folder: &Path, stem: &str) -> String {
-    let taken =
-        |stem: &str| folder.join(format!("{stem}.tar")).exists() || folder.join(format!(".{stem}.run")).exists();
+    let taken = |stem: &str| {
+        let run = RunFolder::of(folder, stem);
+        folder.join(format!("{stem}.tar")).exists() || run.begun() || run.exists()
+    };
     if !taken(stem) {
         return stem.to_owned();
     }
@@ -109,7 +111,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(free_name(folder.path(), "fox"), "fox");
         std::fs::write(folder.path().join("fox.tar"), "").expect("written");
-        std::fs::create_dir(folder.path().join(".fox-v2.run")).expect("made");
+        let run = RunFolder::of(folder.path(), "fox-v2");
+        assert_eq!(free_name(folder.path(), "fox"), "fox-v2");
+        run.write_description(&serde_json::json!({})).expect("begun");
         assert_eq!(free_name(folder.path(), "fox"), "fox-v3");
     }
 }

@@ -1,19 +1,22 @@
 //! Drawing pictures with a base and concepts.
 
-use crate::{Base, Error, Result, bundle::Bundle, bundle::ConceptTensors, latents::pixels};
+use crate::{
+    Base, Error, Result,
+    brush::{Brush, PictureRequest},
+    bundle::{Bundle, ConceptTensors},
+};
 use candle_core::{DType, Device, Tensor};
 use diffusion::{
     Conditioning, Family, Model, Vae,
     clip::TextBatch,
     layer::{Parameters, Precision, Tape},
     lora,
-    sampler::{Guidance, Sampler, Steps, sample},
     schedule::NoiseSchedule,
     tokenizer::{Tokenizer, replace_placeholder},
 };
-use image::{RgbImage, imageops};
+use image::RgbImage;
 use std::collections::BTreeMap;
-use trainer::{Purpose, Rng, token_names};
+use trainer::token_names;
 
 /// Name, shape and values of the new rows of one encoder.
 type Table = (String, Vec<usize>, Vec<f32>);
@@ -24,29 +27,6 @@ pub struct Applied<'a> {
     pub bundle: &'a Bundle,
     /// Factor of its LoRA.
     pub strength: f64,
-}
-
-/// What to draw.
-#[derive(Clone, Debug)]
-pub struct PictureRequest {
-    /// May name concepts.
-    pub prompt: String,
-    /// What to keep away from.
-    pub negative: String,
-    /// In pixels.
-    pub width: usize,
-    /// In pixels.
-    pub height: usize,
-    /// Steps of the sampler.
-    pub steps: usize,
-    /// Strength of guidance; 1 is none.
-    pub cfg: f64,
-    /// Of the first picture; each next one has the next.
-    pub seed: u64,
-    /// How many.
-    pub count: usize,
-    /// A picture to start from, and how far to leave it (0..=1).
-    pub init: Option<(RgbImage, f64)>,
 }
 
 /// A base ready to draw, with concepts applied.
@@ -159,43 +139,9 @@ impl Painter {
     ///
     /// # Errors
     /// If the size does not fit the model, or `stop` says so.
-    pub fn draw(&self, request: &PictureRequest, mut stop: impl FnMut() -> bool) -> Result<Vec<RgbImage>> {
-        let (width, height) = (request.width, request.height);
-        if width % 64 != 0 || height % 64 != 0 || width == 0 || height == 0 || width.max(height) > 4096 {
-            return Err(Error::Invalid(format!(
-                "{width} x {height}: both sides must be multiples of 64, at most 4096"
-            )));
-        }
+    pub fn draw(&self, request: &PictureRequest, stop: impl FnMut() -> bool) -> Result<Vec<RgbImage>> {
         let (positive, negative) = (self.encode(&request.prompt)?, self.encode(&request.negative)?);
-        let (h, w) = (height / self.vae.factor(), width / self.vae.factor());
-        let sizes = [height as f32, width as f32, 0.0, 0.0, height as f32, width as f32];
-        let time_ids: &[f32] = if self.family == Family::Sdxl { &sizes } else { &[] };
-        let guidance = Guidance { positive: &positive, negative: &negative, scale: request.cfg, time_ids };
-        let steps = Steps::karras(&self.schedule, request.steps)?;
-        let (steps, start) = match &request.init {
-            None => (steps, None),
-            Some((picture, strength)) => {
-                let picture = imageops::resize(picture, width as u32, height as u32, imageops::FilterType::Lanczos3);
-                let latents = kernels::scale(&self.vae.encode(&pixels(&picture)?)?.mean, self.vae.scale())?;
-                (steps.last_share(*strength), Some(latents))
-            }
-        };
-        (0..request.count)
-            .map(|i| {
-                let values = Rng::new(request.seed + i as u64, 0, Purpose::Samples).normals(h * w * 4);
-                let noise = Tensor::from_vec(values, (1, h, w, 4), &Device::Cpu)?;
-                let mut x = kernels::scale(&noise, steps.sigmas[0])?;
-                if let Some(start) = &start {
-                    x = kernels::add(&x, start)?;
-                }
-                let observe = |_, _: &Tensor| {
-                    if stop() { Err(diffusion::Error::Invalid("interrupted".into())) } else { Ok(()) }
-                };
-                let x =
-                    sample(&self.model.unet, &self.schedule, Sampler::DpmPlusPlus2M, &steps, &guidance, x, observe)?;
-                to_image(&self.vae.decode(&x)?)
-            })
-            .collect()
+        Brush { model: &self.model, vae: &self.vae, schedule: &self.schedule }.draw(request, &positive, &negative, stop)
     }
 }
 
@@ -236,16 +182,4 @@ fn joined(concepts: &[Applied]) -> Result<BTreeMap<String, Tensor>> {
         tensors.insert(format!("{stem}.lora_up.weight"), Tensor::cat(&ups, 1)?);
     }
     Ok(tensors)
-}
-
-/// `[1, H, W, 3]` in -1..1 as a picture.
-fn to_image(x: &Tensor) -> Result<RgbImage> {
-    let (_, height, width, _) = x.dims4()?;
-    let values = x.flatten_all()?.to_vec1::<f32>()?;
-    if !values.iter().all(|v| v.is_finite()) {
-        return Err(Error::Invalid("the picture is not finite: the VAE or the concept is damaged".into()));
-    }
-    let bytes = values.iter().map(|v| ((v.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8).collect();
-    RgbImage::from_raw(width as u32, height as u32, bytes)
-        .ok_or_else(|| Error::Invalid("bug: a picture of the wrong size".into()))
 }

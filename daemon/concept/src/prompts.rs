@@ -1,7 +1,8 @@
 //! From prompts to token ids: the concept's word becomes its new tokens.
 
-use crate::{Result, mode::Mode};
+use crate::{Result, mode};
 use diffusion::tokenizer::{TokenIds, Tokenizer, replace_placeholder};
+use protocol::Mode;
 use trainer::token_names;
 
 /// The place of the concept in a prompt.
@@ -30,7 +31,7 @@ impl Prompts {
 /// The training prompt of a picture: its own with the concept in it, or the mode's.
 pub(crate) fn training_prompt(caption: Option<&str>, name: &str, mode: Mode) -> String {
     match caption {
-        None => mode.bare_prompt().to_owned(),
-        Some(caption) => mode.with_concept(&dataset::bind_concept(caption, name)),
+        None => mode::bare_prompt(mode).to_owned(),
+        Some(caption) => mode::with_concept(mode, &dataset::bind_concept(caption, name)),
     }
 }

@@ -2,27 +2,28 @@
 
 mod batches;
 mod metadata;
+mod samples;
 
 pub use crate::state::RunFolder;
 
 use crate::{
-    Base, Error, Event, Observer, Result,
+    Base, Error, Observer, Result, brush,
     bundle::{Bundle, ConceptTensors},
-    latents::{self, Example},
+    latents::Latents,
     plan::Plan,
     prompts::Prompts,
     state::Progress,
 };
 use batches::Batches;
-use candle_core::{DType, Device, Tensor};
-use dataset::Dataset;
+use candle_core::{DType, Tensor};
 use diffusion::{
-    Model, Vae,
+    Model,
     layer::Precision,
     lora::{self, Naming, Targets},
     plan::{StepShape, saved_bytes},
     schedule::NoiseSchedule,
 };
+use protocol::{Event, MemoryLevel, Stage};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
@@ -35,16 +36,18 @@ use trainer::{Objective, Rates, TokenInit, Trainables, Trainer, scalar};
 const SAVE_INTERVAL: Duration = Duration::from_secs(45);
 /// Activations kept by one forward pass, at most; larger batches are accumulated. The same on every machine, since it
 /// decides the order of sums.
-const ACTIVATIONS: usize = 6 << 30;
+pub(crate) const ACTIVATIONS: usize = 6 << 30;
 /// Steps that a time budget is estimated from, after one that is not counted.
 const CALIBRATION: u32 = 3;
 
 /// What a run works on.
-pub struct Setup<'a> {
+pub(crate) struct Setup<'a> {
     /// The base model.
     pub base: &'a Base,
     /// The pictures.
-    pub dataset: &'a Dataset,
+    pub latents: &'a Latents,
+    /// Their digest.
+    pub data_digest: [u8; 32],
     /// Every decision.
     pub plan: Plan,
     /// Name of the result's files.
@@ -55,8 +58,12 @@ pub struct Setup<'a> {
     pub resume: bool,
     /// A concept to begin with.
     pub start: Option<Bundle>,
-    /// Choose the number of updates so that training takes this long.
-    pub time_budget: Option<Duration>,
+    /// How hard to save memory.
+    pub memory: MemoryLevel,
+    /// When the whole began, of which a time budget counts.
+    pub begun: Instant,
+    /// Whether pictures are drawn at the end, for which a time budget needs room.
+    pub preview: bool,
 }
 
 /// How a run ended.
@@ -71,32 +78,28 @@ pub struct Finished {
     pub held_out: Vec<(u64, f64)>,
     /// What the curves say, in words.
     pub verdict: String,
+    /// The first of the plan's sample prompts.
+    pub sample_prompt: String,
 }
 
 /// Trains a concept.
 ///
 /// # Errors
 /// If a part fails, the loss diverges, or the observer stops the run; everything up to the last snapshot is on disk.
-pub fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> {
-    observer.see(&Event::Stage { name: "latents" });
-    let stopped =
-        |observer: &dyn Observer, step| if observer.stop() { Err(Error::Interrupted { step }) } else { Ok(()) };
-    let vae = Vae::load(&setup.base.checkpoint, &Device::Cpu)?;
-    let (plan, scale) = (&setup.plan, vae.scale());
-    let examples = latents::encode(setup.dataset, &vae, plan, &plan.name, plan.mode, || stopped(observer, 0))?;
-    drop(vae);
-
-    observer.see(&Event::Stage { name: "model" });
+pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> {
+    observer.see(&Event::Stage { stage: Stage::Model });
+    let plan = &setup.plan;
     let prompts = Prompts::new(plan.recipe.tokens, &plan.name)?;
-    for example in &examples {
+    for example in &setup.latents.examples {
         if prompts.encode(&example.prompt)?.truncated {
             let text = format!("{}: its prompt is longer than 75 tokens; the rest is not learnt", example.name);
             observer.see(&Event::Note { text });
         }
     }
     let mut trainer = trainer(&setup)?;
-    if let Some(budget) = setup.time_budget.filter(|_| !setup.resume) {
-        calibrate(&mut setup, &mut trainer, &examples, &prompts, scale, budget)?;
+    if let Some(budget) = plan.asked.time_budget {
+        let left = Duration::from_secs_f64(budget).saturating_sub(setup.begun.elapsed());
+        calibrate(&mut setup, &mut trainer, &prompts, left)?;
         trainer = self::trainer(&setup)?;
     }
     let plan = &setup.plan;
@@ -108,17 +111,23 @@ pub fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> 
     if setup.resume && setup.folder.exists() {
         progress = setup.folder.restore(&mut trainer, &identity)?;
     }
-    let batches = Batches::new(&examples, &prompts, plan, scale, micro_batch(&setup));
+    let batches = Batches::new(setup.latents, &prompts, plan, micro_batch(&setup));
     let steps = plan.recipe.steps;
-    observer.see(&Event::Planned { steps, batch_size: plan.recipe.batch_size, pictures: examples.len() });
-    observer.see(&Event::Stage { name: "training" });
+    let pictures = setup.latents.examples.len();
+    observer.see(&Event::Planned { steps, batch_size: plan.recipe.batch_size, pictures, step: progress.step });
+    observer.see(&Event::Stage { stage: Stage::Training });
     if progress.step == 0 && progress.held_out.is_empty() {
         progress.held_out.push((0, batches.held_out(&trainer)?));
         setup.folder.save(&trainer, &progress)?;
     }
+    observer.see(&Event::Saved { step: progress.step });
     let mut saved = Instant::now();
     while progress.step < steps {
-        stopped(observer, progress.step).or_else(|error| setup.folder.save(&trainer, &progress).and(Err(error)))?;
+        if observer.stop() {
+            setup.folder.save(&trainer, &progress)?;
+            observer.see(&Event::Saved { step: progress.step });
+            return Err(Error::Interrupted { step: progress.step });
+        }
         let begun = Instant::now();
         let loss = step(&mut trainer, &batches, plan, progress.step)?;
         progress.step += 1;
@@ -129,13 +138,23 @@ pub fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> 
         let due = progress.step.is_multiple_of(plan.save_every) || progress.step == steps;
         if due {
             let held_out = batches.held_out(&trainer)?;
+            check_held_out(held_out, &progress)?;
             progress.held_out.push((progress.step, held_out));
             setup.folder.keep(progress.step, &bundle(&setup, &trainer, progress.step)?)?;
             observer.see(&Event::Snapshot { step: progress.step, held_out });
         }
         if due || saved.elapsed() > SAVE_INTERVAL {
             setup.folder.save(&trainer, &progress)?;
+            observer.see(&Event::Saved { step: progress.step });
             saved = Instant::now();
+        }
+        let wanted = plan.sample_every > 0 && progress.step.is_multiple_of(plan.sample_every);
+        // The last state is drawn beside the base when the run is over.
+        if observer.sample() || (wanted && progress.step < steps) {
+            match samples::draw(&setup, &trainer, &prompts, progress.step, || observer.stop()) {
+                Err(Error::StoppedDrawing) => {}
+                file => observer.see(&Event::Sample { step: progress.step, file: file? }),
+            }
         }
     }
     let best = progress.held_out.iter().skip(1).min_by(|a, b| a.1.total_cmp(&b.1)).map_or(steps, |(step, _)| *step);
@@ -144,6 +163,7 @@ pub fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> 
         bundle: Bundle::read(&setup.folder.snapshot_file(delivered))?,
         step: delivered,
         verdict: verdict(&progress.held_out, best, delivered),
+        sample_prompt: plan.sample_prompts.first().cloned().unwrap_or_default(),
         losses: progress.losses,
         held_out: progress.held_out,
     })
@@ -168,10 +188,13 @@ fn trainer(setup: &Setup) -> Result<Trainer> {
                 "--continue: the bundle has {theirs} tokens, not {ours}; add --token-count {theirs}"
             )));
         }
-        for (row, tensor) in rows.iter_mut().zip(bundle.tensors.embeddings.values()) {
-            let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let keys = model.text.encoders().map(|(name, _)| if plan.is_sd15 { "emb_params" } else { name });
+        for (row, key) in rows.iter_mut().zip(keys.collect::<Vec<_>>()) {
+            let tensor = bundle.tensors.embeddings.get(key);
+            let other = || Error::Invalid("--continue: the bundle's embeddings are of another base".into());
+            let values = tensor.ok_or_else(other)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
             if values.len() != row.len() {
-                return Err(Error::Invalid("--continue: the bundle's embeddings are of another base".into()));
+                return Err(other());
             }
             *row = values;
         }
@@ -181,8 +204,14 @@ fn trainer(setup: &Setup) -> Result<Trainer> {
     let trainables = Trainables::bind(&mut model, sites, false, recipe.alpha, first, rows)?;
     let schedule = NoiseSchedule::new(setup.base.checkpoint.architecture().prediction);
     let objective = Objective { schedule, snr: recipe.snr, l1: recipe.l1, token_std: recipe.token_std };
-    let recompute = saved(setup, 1, false) > ACTIVATIONS;
-    Ok(Trainer::new(model, trainables, objective, recipe.lora_optimizer(), recipe.token_optimizer(), recompute)?)
+    Ok(Trainer::new(
+        model,
+        trainables,
+        objective,
+        recipe.lora_optimizer(),
+        recipe.token_optimizer(),
+        recomputes(setup),
+    )?)
 }
 
 /// Bytes that a forward pass of `batch` samples keeps.
@@ -195,10 +224,17 @@ fn saved(setup: &Setup, batch: usize, recompute: bool) -> usize {
     saved_bytes(architecture, &shape)
 }
 
+/// Whether blocks run again backward.
+fn recomputes(setup: &Setup) -> bool {
+    setup.memory >= MemoryLevel::Recompute || saved(setup, 1, false) > ACTIVATIONS
+}
+
 /// Samples of one forward pass.
 fn micro_batch(setup: &Setup) -> usize {
-    let recompute = saved(setup, 1, false) > ACTIVATIONS;
-    (ACTIVATIONS / saved(setup, 1, recompute).max(1)).clamp(1, setup.plan.recipe.batch_size)
+    if setup.memory >= MemoryLevel::SinglePicture {
+        return 1;
+    }
+    (ACTIVATIONS / saved(setup, 1, recomputes(setup)).max(1)).clamp(1, setup.plan.recipe.batch_size)
 }
 
 /// One update; returns its loss, penalties left out.
@@ -237,16 +273,18 @@ fn check_divergence(loss: f64, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Chooses the number of updates so that the run takes `budget`.
-fn calibrate(
-    setup: &mut Setup,
-    trainer: &mut Trainer,
-    examples: &[Example],
-    prompts: &Prompts,
-    scale: f64,
-    budget: Duration,
-) -> Result<()> {
-    let batches = Batches::new(examples, prompts, &setup.plan, scale, micro_batch(setup));
+/// Fails if the held-out error says that the model is broken: nothing of it is kept.
+fn check_held_out(held_out: f64, progress: &Progress) -> Result<()> {
+    let first = progress.held_out.first().map_or(f64::INFINITY, |(_, error)| *error);
+    if held_out.is_finite() && held_out <= 2.0 * first {
+        return Ok(());
+    }
+    Err(trainer::Error::Diverged { step: progress.step, loss: held_out }.into())
+}
+
+/// Chooses the number of updates so that the whole run takes `budget`, of which a part is spent by now.
+fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget: Duration) -> Result<()> {
+    let batches = Batches::new(setup.latents, prompts, &setup.plan, micro_batch(setup));
     step(trainer, &batches, &setup.plan, 0)?;
     let begun = Instant::now();
     for i in 0..CALIBRATION {
@@ -255,7 +293,13 @@ fn calibrate(
     let each = begun.elapsed() / CALIBRATION;
     let begun = Instant::now();
     batches.held_out(trainer)?;
-    let rest = budget.saturating_sub(begun.elapsed() * 9);
+    let held_out = begun.elapsed();
+    // Measured eight times and once at the start; then base and concept are drawn, two passes a step.
+    let passes = if setup.preview { 4 * brush::SAMPLE_STEPS * setup.plan.sample_prompts.len() } else { 0 };
+    let drawing = held_out.mul_f64(passes as f64 / batches.held_out_passes() as f64);
+    // The model is loaded again for each of both.
+    let loading = setup.begun.elapsed().saturating_sub(each * (CALIBRATION + 1)) / 2;
+    let rest = budget.saturating_sub(each * (CALIBRATION + 1) + held_out * 10 + drawing + loading);
     let steps = (rest.as_secs_f64() / each.as_secs_f64()) as u64;
     setup.plan.set_steps(steps.clamp(10, 100_000));
     Ok(())
@@ -266,7 +310,7 @@ fn identity(setup: &Setup) -> String {
     let mut hasher = Sha256::new();
     let start = setup.start.as_ref().map(|bundle| bundle.metadata.get("sshs_model_hash"));
     hasher.update(format!("{:?}|{}|{start:?}", setup.plan, setup.base.digest));
-    hasher.update(setup.dataset.digest());
+    hasher.update(setup.data_digest);
     crate::hex(&hasher.finalize())
 }
 
@@ -327,14 +371,22 @@ pub fn promote(folder: &RunFolder, step: u64, out: &Path) -> Result<Bundle> {
         return Err(Error::Invalid(format!("there is no snapshot of step {step}; there are {list}")));
     }
     let bundle = Bundle::read(&folder.snapshot_file(step))?;
-    deliver(&bundle, out)?;
+    bundle.write(out)?;
     Ok(bundle)
 }
 
-/// Writes a concept's files into `out`.
-///
-/// # Errors
-/// If the disk refuses.
-pub fn deliver(bundle: &Bundle, out: &Path) -> Result<()> {
-    bundle.write(out)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_model_is_noticed() {
+        let progress = Progress { held_out: vec![(0, 0.1)], ..Progress::default() };
+        assert!(check_held_out(0.15, &progress).is_ok());
+        assert!(check_held_out(0.21, &progress).is_err() && check_held_out(f64::NAN, &progress).is_err());
+        let losses = [vec![0.1; 25], vec![2.0; 25]].concat();
+        let progress = Progress { losses, ..Progress::default() };
+        assert!(check_divergence(2.0, &progress).is_err() && check_divergence(f64::NAN, &Progress::default()).is_err());
+        assert!(check_divergence(0.1, &Progress { losses: vec![0.1; 50], ..Progress::default() }).is_ok());
+    }
 }

@@ -6,7 +6,7 @@ use diffusion::tensorfile;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 use trainer::Trainer;
@@ -51,6 +51,19 @@ impl RunFolder {
     /// Whether a run was begun here.
     pub fn begun(&self) -> bool {
         self.path.join("run.json").exists()
+    }
+
+    /// Takes the folder for this process; what else comes to it is refused as long as the result lives.
+    pub(crate) fn occupy(&self) -> Result<Occupied> {
+        fs::create_dir_all(&self.path).map_err(at(&self.path))?;
+        let path = self.path.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Occupied { file: Some(file), folder: self.clone() }),
+            Err(fs::TryLockError::WouldBlock) => Err(Error::Occupied(self.path.clone())),
+            // Some network disks know no locks.
+            Err(fs::TryLockError::Error(_)) => Ok(Occupied { file: None, folder: self.clone() }),
+        }
     }
 
     fn state_file(&self) -> PathBuf {
@@ -140,6 +153,22 @@ impl RunFolder {
             .collect();
         steps.sort_unstable();
         Ok(steps)
+    }
+}
+
+/// A folder that belongs to this process.
+pub(crate) struct Occupied {
+    file: Option<File>,
+    folder: RunFolder,
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        // Open files cannot be removed on Windows.
+        drop(self.file.take());
+        let _ = fs::remove_file(self.folder.path.join("lock"));
+        // A run that never began leaves nothing; a folder that holds something stays.
+        let _ = fs::remove_dir(&self.folder.path);
     }
 }
 

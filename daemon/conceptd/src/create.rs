@@ -4,8 +4,12 @@ use crate::{Failure, interrupt, usage};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use concept::{Applied, Base, Bundle, Painter, PictureRequest};
-use diffusion::{Family, checkpoint::Overrides};
-use std::path::{Path, PathBuf};
+use diffusion::checkpoint::Overrides;
+use image::ImageFormat;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 #[derive(Args)]
 pub struct Create {
@@ -57,6 +61,7 @@ impl Create {
     }
 
     fn create(&self) -> Result<(), Failure> {
+        check_writable(&self.out).map_err(usage)?;
         let mut concepts = Vec::new();
         for argument in &self.concept {
             let (path, strength) = split_strength(argument).map_err(usage)?;
@@ -69,19 +74,11 @@ impl Create {
                 concepts.iter().map(|(bundle, strength)| Applied { bundle, strength: *strength }).collect();
             painter.apply(&applied)?;
         }
-        let trained = concepts
-            .iter()
-            .find_map(|(bundle, _)| bundle.metadata.get("modelspec.resolution")?.split('x').next()?.parse().ok());
-        let side = trained.unwrap_or(match base.checkpoint.architecture().family {
-            Family::Sdxl => 1024,
-            Family::Sd15 => 512,
-        });
+        let trained = concepts.iter().find_map(|(bundle, _)| bundle.resolution());
+        let side = trained.unwrap_or_else(|| base.usual_side());
         let init = match &self.init_image {
             None => None,
-            Some(path) => {
-                let picture = image::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-                Some((picture.to_rgb8(), self.init_strength))
-            }
+            Some(path) => Some((dataset::read_picture(path, &dataset::Limits::default())?, self.init_strength)),
         };
         let request = PictureRequest {
             prompt: self.prompt.clone(),
@@ -116,6 +113,16 @@ fn split_strength(argument: &str) -> anyhow::Result<(&Path, f64)> {
         return Ok((Path::new(path), strength));
     }
     Ok((Path::new(argument), 1.0))
+}
+
+/// Fails now rather than behind the drawing if the picture cannot be written.
+fn check_writable(out: &Path) -> anyhow::Result<()> {
+    if ImageFormat::from_path(out).is_err() {
+        return Err(anyhow!("--out {}: end the name with .png", out.display()));
+    }
+    let probe = out.with_extension("part");
+    File::create(&probe).with_context(|| format!("--out {}: cannot be written", out.display()))?;
+    Ok(std::fs::remove_file(probe)?)
 }
 
 /// `fox.png`, `fox-2.png`, ...

@@ -1,8 +1,8 @@
 //! `conceptd`: pictures in, a concept out.
 
 mod create;
+mod grid;
 mod interrupt;
-mod outcome;
 mod progress;
 mod promote;
 mod train;
@@ -29,6 +29,8 @@ enum Command {
     Create(create::Create),
     /// Deliver another snapshot of a run.
     Promote(promote::Promote),
+    /// Draw every snapshot of a run at several strengths.
+    Grid(grid::Grid),
     /// Say what of a concept's base, pictures and recipe still matches.
     Verify(verify::Verify),
 }
@@ -47,7 +49,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
         match error.downcast_ref::<concept::Error>() {
-            Some(concept::Error::Interrupted { .. }) => Self::Interrupted(error),
+            Some(concept::Error::Interrupted { .. } | concept::Error::StoppedDrawing) => Self::Interrupted(error),
+            Some(concept::Error::Parameter { name, value, choices }) => {
+                Self::Usage(anyhow::anyhow!("--{} {value}: choose {choices}", name.replace('_', "-")))
+            }
             _ => Self::Failed(error),
         }
     }
@@ -63,6 +68,7 @@ fn main() -> ExitCode {
         Command::Train(train) => train.run(),
         Command::Create(create) => create.run(),
         Command::Promote(promote) => promote.run(),
+        Command::Grid(grid) => grid.run(),
         Command::Verify(verify) => verify.run(),
     };
     let (error, code) = match result {

@@ -1,8 +1,9 @@
 //! What a run looks like in a terminal: a bar for people, lines of JSON for programs.
 
 use crate::interrupt;
-use concept::{Event, Observer};
+use concept::Observer;
 use indicatif::{ProgressBar, ProgressStyle};
+use protocol::{Event, Stage};
 
 /// Shows a run.
 pub struct Progress {
@@ -35,17 +36,15 @@ impl Observer for Progress {
             return;
         }
         match event {
-            Event::Stage { name } => {
-                let text = match *name {
-                    "latents" => "encoding pictures",
-                    "model" => "loading the model",
-                    "pictures" => "drawing previews",
-                    other => other,
-                };
-                self.say(text);
-            }
+            Event::Stage { stage } => self.say(match stage {
+                Stage::Pictures => "reading pictures",
+                Stage::Latents => "encoding pictures",
+                Stage::Model => "loading the model",
+                Stage::Training => "training",
+                Stage::Drawing => "drawing previews",
+            }),
             Event::Note { text } => self.say(&format!("note: {text}")),
-            Event::Planned { steps, batch_size, pictures } => {
+            Event::Planned { steps, batch_size, pictures, .. } => {
                 self.say(&format!("{pictures} pictures, {steps} steps of {batch_size}"));
                 let bar = ProgressBar::new(*steps);
                 if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}  {eta} left") {
@@ -64,12 +63,14 @@ impl Observer for Progress {
                 }
             }
             Event::Snapshot { step, held_out } => self.say(&format!("step {step}: held-out error {held_out:.4}")),
+            Event::Sample { step, file } => self.say(&format!("step {step}: sample pictures in {file}")),
             Event::Done { step, bundle } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish();
                 }
                 self.say(&format!("step {step} delivered as {bundle}"));
             }
+            Event::State { .. } | Event::Saved { .. } | Event::Failed { .. } => {}
         }
     }
 

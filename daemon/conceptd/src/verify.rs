@@ -1,11 +1,11 @@
 //! `conceptd verify`.
 
-use crate::{Failure, train::load_pictures};
+use crate::Failure;
 use anyhow::anyhow;
 use clap::Args;
-use concept::{Base, Bundle, hex};
-use dataset::Crop;
+use concept::{Base, Bundle, hex, picture_options};
 use diffusion::checkpoint::Overrides;
+use protocol::{Crop, Limits};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -45,8 +45,10 @@ impl Verify {
         if !self.pictures.is_empty() {
             let resolution =
                 said("modelspec.resolution").split('x').next().and_then(|n| n.parse().ok()).unwrap_or(1024);
-            let dataset = load_pictures(&self.pictures, resolution, Crop::Center)?;
-            compare("pictures", &hex(&dataset.digest()), said("conceptd.data_sha256"));
+            let options = picture_options(resolution, Crop::Center, &Limits::default());
+            let found =
+                dataset::scan(&self.pictures, &options, &Default::default(), &mut |_| Ok::<_, dataset::Error>(()))?;
+            compare("pictures", &hex(&found.digest()), said("conceptd.data_sha256"));
         }
         if different.is_empty() {
             return Ok(());

@@ -139,9 +139,16 @@ fn pictures_become_a_concept_that_draws() {
     good(repeat.arg("--base").arg(world.base()).arg("--out").arg(again.path()));
     assert_eq!(fs::read(&tar).expect("read"), fs::read(again.path().join("zorb.tar")).expect("read"));
 
-    // A second training does not touch the first.
-    good(world.train(out.path()).arg("--no-samples"));
+    // A second training does not touch the first; it may begin with its weights.
+    good(world.train(out.path()).args(["--no-samples", "--sample-every", "4", "--continue"]).arg(&tar));
     assert!(out.path().join("zorb-v2.tar").is_file());
+    assert!(out.path().join(".zorb-v2.run/sample-000004.png").is_file());
+
+    let mut grid = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    grid.arg("grid").arg(&tar).args(["--steps", "1", "--strength", "0.5", "--strength", "1"]);
+    good(grid.arg("--base").arg(world.base()).arg("--out").arg(out.path().join("grid.png")));
+    let (width, height) = image::image_dimensions(out.path().join("grid.png")).expect("a picture");
+    assert!(width > 128 && height > 192, "two strengths beside each other, three snapshots below: {width} x {height}");
 
     let mut promote = Command::new(env!("CARGO_BIN_EXE_conceptd"));
     good(promote.arg("promote").arg(&tar).args(["--step", "2"]));
@@ -179,13 +186,27 @@ fn a_killed_run_resumes_to_the_same_bytes() {
 }
 
 #[test]
+fn two_trainings_of_a_name_do_not_mix() {
+    let (world, out) = (world(), tempfile::tempdir().expect("a folder"));
+    let mut first = world.bare(out.path());
+    first.args(["--no-samples", "--json", "--resolution", "64", "--batch-size", "2", "--steps", "1000"]);
+    let mut first = first.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(first.stdout.take().expect("piped")).lines();
+    while !lines.next().expect("a line").expect("text").contains("\"training\"") {}
+    let error = refused(world.train(out.path()).args(["--no-samples", "--resume"]), 1);
+    assert!(error.contains("another training of this name"), "{error}");
+    first.kill().expect("killed");
+    first.wait().expect("gone");
+}
+
+#[test]
 fn mistakes_are_named_and_cost_nothing() {
     let (world, out) = (world(), tempfile::tempdir().expect("a folder"));
     let cases: &[(&[&str], i32, &str)] = &[
         (&["--lora-rank", "0"], 2, "--lora-rank 0"),
         (&["--resolution", "100"], 2, "multiple of 64"),
-        (&["--lora-targets", "most"], 2, "attn, eden, transformer or all"),
-        (&["--optimizer", "sgd"], 2, "adamw or prodigy"),
+        (&["--lora-targets", "most"], 2, "attn, eden, transformer, all"),
+        (&["--optimizer", "sgd"], 2, "adamw, prodigy"),
         (&["--device", "cuda"], 2, "no CUDA"),
         (&["--steps", "many"], 2, "auto"),
         (&["--caption-dropout", "2"], 2, "caption-dropout"),

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 use walk::{Kind, Walker};
 
@@ -87,15 +87,19 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// Everything that was found.
-pub struct Dataset {
-    /// Sorted by name.
-    pub photos: Vec<Photo>,
+/// What was found beside the pictures themselves.
+#[derive(Default)]
+pub struct Found {
     /// Files that look like pictures but are not used.
     pub skipped: Vec<Skipped>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What decides the digest, of every picture.
+    fingerprints: Vec<[u8; 32]>,
 }
+
+/// Prompts by picture, in place of those that lie beside them; `None` takes one away.
+pub type Captions = BTreeMap<String, Option<String>>;
 
 /// Input that cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +114,14 @@ pub enum Error {
         name: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// A picture cannot be used.
+    #[error("{name}: {reason}")]
+    Picture {
+        /// Which picture.
+        name: String,
+        /// Why, and what to do.
+        reason: String,
     },
     /// An archive is damaged.
     #[error("{name} is damaged: {what}. Pack it again")]
@@ -146,14 +158,20 @@ fn reasons(skipped: &[Skipped]) -> String {
     }
 }
 
-/// Reads everything below `paths`.
+/// Reads everything below `paths` and shows each usable picture to `see`, one at a time, in order of files. Memory holds
+/// one picture.
 ///
 /// # Errors
-/// If a path cannot be read, an archive is damaged or beyond a limit, or nothing usable is found. Single pictures that
-/// cannot be used are skipped, with a reason.
-pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
+/// If a path cannot be read, an archive is damaged or beyond a limit, nothing usable is found, or `see` fails. Single
+/// pictures that cannot be used are skipped, with a reason.
+pub fn scan<E: From<Error>>(
+    paths: &[PathBuf],
+    options: &Options,
+    captions: &Captions,
+    see: &mut dyn FnMut(Photo) -> Result<(), E>,
+) -> Result<Found, E> {
     let mut walker = Walker::new(&options.limits);
-    // First what belongs to pictures, then the pictures, one at a time.
+    // First what belongs to pictures, then the pictures.
     let (mut prompts, mut masks) = (HashMap::new(), BTreeMap::new());
     walker.visit(paths, &|kind| matches!(kind, Kind::Prompt | Kind::Mask), &mut |name, kind, bytes| match kind {
         Kind::Prompt => {
@@ -164,77 +182,110 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
         }
         _ => drop(masks.insert(walk::mask_stem(&name).to_owned(), (name, bytes))),
     })?;
-    let mut dataset = Dataset { photos: Vec::new(), skipped: Vec::new(), notes: Vec::new() };
+    let mut found = Found::default();
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
-    let mut looked_at = 0;
+    let (mut looked_at, mut failed) = (0, None);
     walker.visit(paths, &|kind| matches!(kind, Kind::Picture | Kind::Foreign(_)), &mut |name, kind, bytes| {
+        if failed.is_some() {
+            return;
+        }
         looked_at += 1;
-        let photo = match kind {
+        let picture = match kind {
             Kind::Foreign(reason) => Err(reason.to_owned()),
-            _ => decode::picture(&bytes, &options.limits, &mut |note| dataset.notes.push(format!("{name}: {note}"))),
+            _ => decode::picture(&bytes, &options.limits, &mut |note| found.notes.push(format!("{name}: {note}"))),
         };
-        let picture = match photo {
+        let picture = match picture {
             Ok(picture) => picture,
-            Err(reason) => return dataset.skipped.push(Skipped { name, reason }),
+            Err(reason) => return found.skipped.push(Skipped { name, reason }),
         };
-        let mut hasher = Sha256::new();
-        hasher.update(picture.width().to_le_bytes());
-        hasher.update(picture.height().to_le_bytes());
-        hasher.update(picture.as_raw());
-        let digest: [u8; 32] = hasher.finalize().into();
+        let digest = digest_of(&picture);
         if let Some(first) = seen.get(&digest) {
-            return dataset.notes.push(format!("{name} shows the same as {first} and is left out"));
+            return found.notes.push(format!("{name} shows the same as {first} and is left out"));
         }
         seen.insert(digest, name.clone());
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-        let caption = prompts.get(stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
-            Ok(text) => text,
-            Err(reason) => {
-                dataset.notes.push(format!("{file}: {reason}"));
-                None
-            }
-        });
-        let geometry = fit::Geometry::new(picture.dimensions(), options);
+        let beside = || {
+            prompts.get(stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
+                Ok(text) => text,
+                Err(reason) => {
+                    found.notes.push(format!("{file}: {reason}"));
+                    None
+                }
+            })
+        };
+        let caption = captions.get(&name).cloned().unwrap_or_else(beside);
         let mask = masks.remove(stem).and_then(|(file, bytes)| match decode::mask(&bytes, &options.limits) {
-            Ok(mask) => Some(geometry.mask(&mask)),
+            Ok(mask) => Some(mask),
             Err(reason) => {
-                dataset.notes.push(format!("{file}: {reason}; the picture is used without a mask"));
+                found.notes.push(format!("{file}: {reason}; the picture is used without a mask"));
                 None
             }
         });
-        dataset.photos.push(Photo {
+        let repeats = walk::repeats(&name);
+        found.fingerprints.push(fingerprint(&digest, mask.as_ref(), caption.as_deref(), repeats));
+        let geometry = fit::Geometry::new(picture.dimensions(), options);
+        let photo = Photo {
             image: geometry.picture(&picture),
-            mask,
+            mask: mask.map(|mask| geometry.mask(&mask)),
             caption,
-            repeats: walk::repeats(&name),
+            repeats,
             original: picture.dimensions(),
             crop: geometry.crop,
             digest,
             name,
-        });
+        };
+        failed = see(photo).err();
     })?;
-    dataset.notes.extend(masks.into_values().map(|(name, _)| format!("{name}: there is no picture for this mask")));
-    if dataset.photos.is_empty() {
-        return Err(Error::Empty { looked_at, skipped: dataset.skipped });
+    if let Some(error) = failed {
+        return Err(error);
     }
-    dataset.photos.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(dataset)
+    found.notes.extend(masks.into_values().map(|(name, _)| format!("{name}: there is no picture for this mask")));
+    if found.fingerprints.is_empty() {
+        return Err(Error::Empty { looked_at, skipped: found.skipped }.into());
+    }
+    Ok(found)
 }
 
-impl Dataset {
-    /// SHA-256 of what is learnt from: pictures, masks, prompts, repeats; not of the names of files and archives.
+/// Whether a data set looks at files of this name: pictures, prompts, masks, archives, and what it names when it skips it.
+pub fn concerns(name: &str) -> bool {
+    Kind::of(name) != Kind::Other
+}
+
+/// Reads one picture as data sets are read: upright, sRGB, over white, within the limits.
+///
+/// # Errors
+/// If it cannot be read; the message says why, and what to do.
+pub fn read_picture(path: &Path, limits: &Limits) -> Result<RgbImage, Error> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| Error::Read { name: name.clone(), source })?;
+    let picture = decode::picture(&bytes, limits, &mut |_| {});
+    picture.map_err(|reason| Error::Picture { name, reason })
+}
+
+fn digest_of(picture: &RgbImage) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(picture.width().to_le_bytes());
+    hasher.update(picture.height().to_le_bytes());
+    hasher.update(picture.as_raw());
+    hasher.finalize().into()
+}
+
+/// What is learnt from a picture, in short.
+fn fingerprint(digest: &[u8; 32], mask: Option<&GrayImage>, caption: Option<&str>, repeats: usize) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(digest);
+    hasher.update(mask.map_or([0; 32], |mask| Sha256::digest(mask.as_raw()).into()));
+    hasher.update(caption.unwrap_or_default());
+    hasher.update((repeats as u64).to_le_bytes());
+    hasher.finalize().into()
+}
+
+impl Found {
+    /// SHA-256 of what is learnt from: pictures, masks, prompts, repeats; not of the names of files and archives, nor of
+    /// how pictures are cropped.
     pub fn digest(&self) -> [u8; 32] {
-        let mut photos: Vec<&Photo> = self.photos.iter().collect();
-        photos.sort_by_key(|photo| photo.digest);
-        let mut hasher = Sha256::new();
-        for photo in photos {
-            hasher.update(photo.digest);
-            hasher.update(photo.mask.as_ref().map_or([0; 32], |mask| Sha256::digest(mask.as_raw()).into()));
-            let caption = photo.caption.as_deref().unwrap_or_default();
-            hasher.update((caption.len() as u64).to_le_bytes());
-            hasher.update(caption);
-            hasher.update((photo.repeats as u64).to_le_bytes());
-        }
-        hasher.finalize().into()
+        let mut fingerprints = self.fingerprints.clone();
+        fingerprints.sort_unstable();
+        Sha256::digest(fingerprints.concat()).into()
     }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(name: &str) -> Self {
+    pub fn of(name: &str) -> Self {
         let lower = name.to_lowercase();
         let hidden = |part: &str| part.starts_with('.') || part == "__macosx" || part == "thumbs.db";
         if lower.split('/').any(hidden) {

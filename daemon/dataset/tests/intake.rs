@@ -1,6 +1,6 @@
 //! What people really bring: every format, odd files, hostile archives.
 
-use dataset::{Crop, Dataset, Error, Limits, Options, load};
+use dataset::{Captions, Crop, Error, Found, Limits, Options, Photo, Skipped, scan};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use std::{
     fs,
@@ -12,6 +12,30 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 fn options() -> Options {
     Options { resolution: 64, crop: Crop::Center, limits: Limits::default() }
+}
+
+/// Everything that was found, held for looking at.
+struct Dataset {
+    photos: Vec<Photo>,
+    skipped: Vec<Skipped>,
+    notes: Vec<String>,
+    found: Found,
+}
+
+impl Dataset {
+    fn digest(&self) -> [u8; 32] {
+        self.found.digest()
+    }
+}
+
+fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
+    let mut photos = Vec::new();
+    let found = scan(paths, options, &Captions::new(), &mut |photo| {
+        photos.push(photo);
+        Ok::<_, Error>(())
+    })?;
+    photos.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Dataset { photos, skipped: found.skipped.clone(), notes: found.notes.clone(), found })
 }
 
 /// A picture that no other seed gives.
@@ -308,4 +332,17 @@ fn buckets_keep_each_pictures_proportions() {
         .expect("a data set");
     let wide = &dataset.photos[1];
     assert_eq!((wide.image.dimensions(), wide.original), ((320, 192), (400, 200)));
+}
+
+#[test]
+fn given_captions_replace_those_beside_the_pictures() {
+    let folder = Folder::of(&[("a.png", &png(1)), ("a.txt", b"one"), ("b.png", &png(2)), ("b.txt", b"two")]);
+    let captions = Captions::from([("a.png".into(), Some("other".into())), ("b.png".into(), None)]);
+    let mut seen = Vec::new();
+    let found = scan(&[folder.path()], &options(), &captions, &mut |photo| {
+        seen.push(photo.caption);
+        Ok::<_, Error>(())
+    });
+    assert_eq!(seen, [Some("other".to_owned()), None]);
+    assert_ne!(found.expect("found").digest(), folder.good().digest());
 }

@@ -46,6 +46,39 @@ pub fn saved_bytes(architecture: &Architecture, step: &StepShape) -> usize {
     count.values * size_of::<f32>()
 }
 
+/// Values of the adapters that `targets` choose, at `rank`.
+pub fn trainable_values(architecture: &Architecture, targets: &Targets, rank: usize) -> usize {
+    // Targets are suffixes of diffusers' paths, which end unlike the checkpoint's in residual blocks only.
+    const ENDINGS: [(&str, &str); 5] = [
+        ("in_layers.2", "conv1"),
+        ("out_layers.3", "conv2"),
+        ("emb_layers.1", "time_emb_proj"),
+        ("skip_connection", "conv_shortcut"),
+        ("0.op", "downsamplers.0.conv"),
+    ];
+    let unet = tensors(architecture).into_iter().filter_map(|(key, shape)| {
+        let path = key.strip_prefix("model.diffusion_model.")?.strip_suffix(".weight")?;
+        let renamed = ENDINGS.iter().find_map(|(ours, theirs)| Some(format!("{}{theirs}", path.strip_suffix(ours)?)));
+        let path = LayerPath::unet(path, &renamed.unwrap_or_else(|| path.to_owned()));
+        let kernel = shape.get(2..).unwrap_or_default().iter().product::<usize>();
+        (shape.len() > 1 && targets.includes(&path)).then(|| rank * (shape[1] * kernel + shape[0]))
+    });
+    let clips = [Some(&architecture.clip_l), architecture.clip_g.as_ref()];
+    let text = clips.into_iter().flatten().map(|clip| {
+        let sizes = [
+            ("self_attn.q_proj", clip.hidden + clip.hidden),
+            ("self_attn.k_proj", clip.hidden + clip.hidden),
+            ("self_attn.v_proj", clip.hidden + clip.hidden),
+            ("self_attn.out_proj", clip.hidden + clip.hidden),
+            ("mlp.fc1", clip.hidden + clip.mlp),
+            ("mlp.fc2", clip.hidden + clip.mlp),
+        ];
+        let targeted = |name: &str| targets.includes(&LayerPath::text("te", &format!("x.{name}")));
+        clip.layers * sizes.iter().filter(|(name, _)| targeted(name)).map(|(_, size)| rank * size).sum::<usize>()
+    });
+    unet.sum::<usize>() + text.sum::<usize>()
+}
+
 struct Count<'a> {
     step: &'a StepShape,
     values: usize,

@@ -156,7 +156,7 @@ fn distribution(key: &str, shape: &[usize], gain: f64) -> (f64, f64) {
 
 /// The sizes of Stable Diffusion XL.
 pub fn sdxl() -> Architecture {
-    xl(320, &[1, 2, 4], &[0, 2, 10], (768, 12), (1280, 32), 1280, &[128, 256, 512, 512])
+    Architecture::published(Family::Sdxl)
 }
 
 /// The layout of XL with the fewest numbers that still exercise all of it.
@@ -166,7 +166,7 @@ pub fn tiny_xl() -> Architecture {
 
 /// The sizes of Stable Diffusion 1.5.
 pub fn sd15() -> Architecture {
-    v1(320, &[1, 2, 4, 4], (768, 12), &[128, 256, 512, 512])
+    Architecture::published(Family::Sd15)
 }
 
 /// The layout of 1.5, tiny.

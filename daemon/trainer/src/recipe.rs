@@ -52,6 +52,8 @@ pub struct Recipe {
     pub l1: f64,
     /// Factor of the tokens' deviation from the vocabulary's spread.
     pub token_std: f64,
+    /// Whether the tokens' rate counts whole epochs, as Eden does, in place of updates.
+    pub whole_epochs: bool,
     /// Whether the timesteps of an update are spread evenly over the schedule.
     pub stratified: bool,
     /// Largest norm of the gradient, if it is clipped.
@@ -84,6 +86,7 @@ impl Recipe {
             caption_dropout: 0.1,
             l1: 0.03,
             token_std: 0.01,
+            whole_epochs: true,
             stratified: false,
             clip_norm: None,
             mask_floor: None,
@@ -95,7 +98,8 @@ impl Recipe {
     ///
     /// min-SNR is divided by the schedule's mean weight, so that accumulation does not change the recipe; velocity models
     /// get the corrected weight and no noise offset; the UNet's rate falls to zero over the last quarter; no L1, which
-    /// lies far below what Adam notices; masks have mean one and a floor; the timesteps of an update are spread evenly.
+    /// lies far below what Adam notices; masks have mean one and a floor; the timesteps of an update are spread evenly; the
+    /// tokens' rate falls with the updates.
     pub fn conceptd(velocity: bool) -> Self {
         let eden = Self::eden();
         Self {
@@ -108,6 +112,7 @@ impl Recipe {
             unet_rate: Rate { tail: 0.25, ..eden.unet_rate },
             text_rate: Rate { tail: 0.25, ..eden.text_rate },
             l1: 0.0,
+            whole_epochs: false,
             stratified: true,
             mask_floor: Some(0.2),
             ..eden

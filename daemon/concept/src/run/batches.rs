@@ -1,7 +1,7 @@
 //! Which pictures an update sees, how, and what is set aside for measuring.
 
 use super::{Plan, Prompts};
-use crate::{Result, latents::Example, prompts::CONCEPT};
+use crate::{Result, latents::Latents, prompts::CONCEPT};
 use candle_core::{Device, Tensor};
 use diffusion::{clip::TextBatch, tokenizer::TokenIds};
 use trainer::{Batch, Draw, Purpose, Rng, Trainer};
@@ -14,10 +14,9 @@ const MEASURED: usize = 8;
 const TIMESTEPS: [usize; 4] = [120, 360, 600, 840];
 
 pub(super) struct Batches<'a> {
-    examples: &'a [Example],
+    latents: &'a Latents,
     prompts: &'a Prompts,
     plan: &'a Plan,
-    scale: f64,
     micro_batch: usize,
     /// Examples that are learnt, each as often as it repeats.
     learnt: Vec<usize>,
@@ -25,7 +24,8 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub fn new(examples: &'a [Example], prompts: &'a Prompts, plan: &'a Plan, scale: f64, micro_batch: usize) -> Self {
+    pub fn new(latents: &'a Latents, prompts: &'a Prompts, plan: &'a Plan, micro_batch: usize) -> Self {
+        let examples = &latents.examples;
         let order = Rng::new(plan.recipe.seed, 0, Purpose::Validation).permutation(examples.len());
         // Few pictures are all needed for learning; their error is then measured under noise that training never draws.
         let aside = if examples.len() >= MANY { (examples.len() / MANY).clamp(2, MEASURED) } else { 0 };
@@ -33,11 +33,15 @@ impl<'a> Batches<'a> {
         measured.sort_unstable();
         let is_learnt = |i: &usize| aside == 0 || !measured.contains(i);
         let learnt = (0..examples.len()).filter(is_learnt).flat_map(|i| vec![i; examples[i].repeats]).collect();
-        Self { examples, prompts, plan, scale, micro_batch, learnt, measured }
+        Self { latents, prompts, plan, micro_batch, learnt, measured }
     }
 
-    /// The share of the run that lies behind `step`, as Eden counts it: whole epochs of whole batches.
+    /// The share of the run that lies behind `step`. Eden counts whole epochs of whole batches, so that a run shorter than
+    /// an epoch never comes far.
     pub fn completion(&self, step: u64) -> f64 {
+        if !self.plan.recipe.whole_epochs {
+            return step as f64 / self.plan.recipe.steps as f64;
+        }
         let per_epoch = self.learnt.len().div_ceil(self.plan.recipe.batch_size).max(1) as u64;
         let epochs = self.plan.recipe.steps.div_ceil(per_epoch);
         step as f64 / (epochs * per_epoch) as f64
@@ -52,18 +56,19 @@ impl<'a> Batches<'a> {
         let timesteps = if recipe.stratified { draw.stratified_timesteps(size) } else { draw.timesteps(size) };
         let (flips, dropped) = (draw.flips(size), draw.dropped_captions(size, recipe.caption_dropout));
         // Pictures of one shape go together.
+        let size_of = |slot: usize| self.latents.examples[chosen[slot]].size;
         let mut order: Vec<usize> = (0..size).collect();
-        order.sort_by_key(|&slot| self.examples[chosen[slot]].size());
+        order.sort_by_key(|&slot| size_of(slot));
         let mut passes = Vec::new();
-        for same in order.chunk_by(|&a, &b| self.examples[chosen[a]].size() == self.examples[chosen[b]].size()) {
+        for same in order.chunk_by(|&a, &b| size_of(a) == size_of(b)) {
             for slots in same.chunks(self.micro_batch) {
                 let samples = slots.iter().map(|&slot| {
-                    let example = &self.examples[chosen[slot]];
-                    let prompt = if dropped[slot] { CONCEPT } else { &example.prompt };
+                    let index = chosen[slot];
+                    let prompt = if dropped[slot] { CONCEPT } else { &self.latents.examples[index].prompt };
                     // Every slot of every step has a sequence of its own, whatever shares a pass with it.
                     let noise = Draw::new(recipe.seed, step * size as u64 + slot as u64);
                     Sample {
-                        example,
+                        index,
                         flipped: flips[slot],
                         prompt,
                         timestep: timesteps[slot],
@@ -85,19 +90,25 @@ impl<'a> Batches<'a> {
         self.learnt[order[place]]
     }
 
+    /// Samples of one measurement.
+    pub fn held_out_passes(&self) -> usize {
+        self.measured.len() * TIMESTEPS.len()
+    }
+
     /// Mean error on fixed noise at fixed timesteps.
     pub fn held_out(&self, trainer: &Trainer) -> Result<f64> {
         let places = self.measured.iter().flat_map(|&index| TIMESTEPS.map(|timestep| (index, timestep)));
         let samples = places.enumerate().map(|(i, (index, timestep))| {
-            let example = &self.examples[index];
+            let prompt = &self.latents.examples[index].prompt;
             // Steps far beyond any run's, so that no training noise is met.
             let noise = Draw::new(self.plan.recipe.seed, u64::MAX - i as u64);
-            Sample { example, flipped: false, prompt: &example.prompt, timestep, noise, offset: 0.0, sampled: false }
+            Sample { index, flipped: false, prompt, timestep, noise, offset: 0.0, sampled: false }
         });
         let samples: Vec<Sample> = samples.collect();
         let mut sum = 0.0;
         // Pictures of one shape go together.
-        for same in samples.chunk_by(|a, b| a.example.size() == b.example.size()) {
+        let size_of = |sample: &Sample| self.latents.examples[sample.index].size;
+        for same in samples.chunk_by(|a, b| size_of(a) == size_of(b)) {
             for part in same.chunks(self.micro_batch.min(4 * TIMESTEPS.len())) {
                 let mut batch = self.batch(part.iter().copied())?;
                 batch.mask = None;
@@ -112,12 +123,12 @@ impl<'a> Batches<'a> {
             (Vec::new(), Vec::new(), Vec::new(), Vec::<TokenIds>::new());
         let (mut timesteps, mut time_ids, mut mask_means) = (Vec::new(), Vec::new(), Vec::new());
         for sample in samples {
-            let (distribution, mask) = sample.example.view(sample.flipped);
+            let (distribution, mask) = self.latents.view(sample.index, sample.flipped)?;
             let shape = distribution.mean.dims4()?;
             latents.push(if sample.sampled {
-                distribution.sample(&sample.noise.latent_noise(shape, &Device::Cpu)?, self.scale)?
+                distribution.sample(&sample.noise.latent_noise(shape, &Device::Cpu)?, self.latents.scale)?
             } else {
-                kernels::scale(&distribution.mean, self.scale)?
+                kernels::scale(&distribution.mean, self.latents.scale)?
             });
             noises.push(sample.noise.noise(shape, sample.offset, &Device::Cpu)?);
             let ones = || Tensor::ones((1, shape.1, shape.2, 1), candle_core::DType::F32, &Device::Cpu);
@@ -126,7 +137,7 @@ impl<'a> Batches<'a> {
             masks.push(mask);
             ids.push(self.prompts.encode(sample.prompt)?);
             timesteps.push(sample.timestep);
-            time_ids.extend(sample.example.time_ids);
+            time_ids.extend(self.latents.examples[sample.index].time_ids);
         }
         let pooled = !self.plan.is_sd15;
         Ok(Batch {
@@ -144,7 +155,7 @@ impl<'a> Batches<'a> {
 /// One picture as one pass sees it.
 #[derive(Clone, Copy)]
 struct Sample<'a> {
-    example: &'a Example,
+    index: usize,
     flipped: bool,
     prompt: &'a str,
     timestep: usize,

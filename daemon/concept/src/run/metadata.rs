@@ -11,8 +11,6 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
     let xl = base.family == Family::Sdxl;
     let trigger = if recipe.tokens == 0 { plan.name.clone() } else { format!("{}_embeddings", setup.stem) };
     let velocity = matches!(base.prediction, Prediction::Velocity { .. });
-    let standard =
-        if xl { base.unet.context == 2048 && base.unet.model_channels == 320 } else { base.unet.context == 768 };
     let made_with = json!({
         "name": plan.name,
         "mode": plan.mode,
@@ -45,8 +43,8 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
         ("conceptd.step", step.to_string()),
         ("conceptd.trigger", trigger),
         ("conceptd.base_sha256", setup.base.digest.clone()),
-        ("conceptd.data_sha256", crate::hex(&setup.dataset.digest())),
-        ("conceptd.base_nonstandard", (!standard).to_string()),
+        ("conceptd.data_sha256", crate::hex(&setup.data_digest)),
+        ("conceptd.base_nonstandard", (!base.is_standard()).to_string()),
         ("conceptd.made_with", made_with.to_string()),
     ];
     let mut metadata: BTreeMap<String, String> = entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();

@@ -56,6 +56,39 @@ pub struct Architecture {
     pub clip_g: Option<ClipDims>,
 }
 
+impl Architecture {
+    /// The sizes of the published model of a family (predicting noise).
+    pub fn published(family: Family) -> Self {
+        let clip = |hidden, layers, projection| ClipDims { hidden, layers, mlp: 4 * hidden, projection };
+        let xl = family == Family::Sdxl;
+        Self {
+            family,
+            prediction: Prediction::Epsilon,
+            unet: UnetDims {
+                model_channels: 320,
+                widths: if xl { vec![320, 640, 1280] } else { vec![320, 640, 1280, 1280] },
+                res_blocks: 2,
+                depths: if xl { vec![0, 2, 10] } else { vec![1, 1, 1, 0] },
+                middle_depth: if xl { 10 } else { 1 },
+                context: if xl { 2048 } else { 768 },
+                added: xl.then_some(2816),
+                linear_projections: xl,
+            },
+            vae: VaeDims { widths: vec![128, 256, 512, 512], res_blocks: 2 },
+            clip_l: clip(768, 12, None),
+            clip_g: xl.then(|| clip(1280, 32, Some(1280))),
+        }
+    }
+
+    /// Whether the sizes of UNet and text encoders are the published ones, so that concepts fit other checkpoints of the
+    /// family.
+    pub fn is_standard(&self) -> bool {
+        let Self { unet, clip_l, clip_g, .. } = Self::published(self.family);
+        let unet = UnetDims { linear_projections: self.unet.linear_projections, ..unet };
+        (&self.unet, &self.clip_l, &self.clip_g) == (&unet, &clip_l, &clip_g)
+    }
+}
+
 /// Sizes of a UNet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnetDims {

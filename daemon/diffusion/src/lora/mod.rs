@@ -1,8 +1,10 @@
 //! Where adapters sit: the names of layers in both conventions, the choice of targets, and binding trainables to them.
 
 mod file;
+mod host;
 
 pub use file::{Naming, apply, embeddings, export, initial_values};
+pub use host::to_host;
 
 use crate::{
     Error, Model, Result,

@@ -21,6 +21,7 @@ pub struct Vae {
 }
 
 /// What the encoder says of a picture: a normal distribution for every latent, `[B, h, w, 4]` each, unscaled.
+#[derive(Clone)]
 pub struct LatentDistribution {
     /// Means.
     pub mean: Tensor,

@@ -1,0 +1,106 @@
+//! What a job says while it goes on.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A part of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Reading pictures.
+    Pictures,
+    /// Encoding them with the VAE.
+    Latents,
+    /// Loading the model.
+    Model,
+    /// Making updates.
+    Training,
+    /// Drawing pictures with the result.
+    Drawing,
+}
+
+/// Something that happened in a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The job changed its state.
+    State {
+        /// Its new state.
+        state: crate::JobState,
+    },
+    /// A stage began.
+    Stage {
+        /// Which.
+        stage: Stage,
+    },
+    /// Something that the user should know.
+    Note {
+        /// In words.
+        text: String,
+    },
+    /// The horizon is known.
+    Planned {
+        /// Updates of the run.
+        steps: u64,
+        /// Pictures in an update.
+        batch_size: usize,
+        /// Pictures.
+        pictures: usize,
+        /// Updates that an earlier part of the run made.
+        step: u64,
+    },
+    /// An update was made.
+    Step {
+        /// Its number, from 1.
+        step: u64,
+        /// Updates of the run.
+        steps: u64,
+        /// Its loss.
+        loss: f64,
+        /// Seconds that it took.
+        seconds: f64,
+    },
+    /// Everything that the next update depends on is on disk.
+    Saved {
+        /// Updates made.
+        step: u64,
+    },
+    /// A snapshot was measured and kept; it can be installed.
+    Snapshot {
+        /// Its step.
+        step: u64,
+        /// Error on held-out pictures or noise.
+        held_out: f64,
+    },
+    /// Sample pictures were drawn.
+    Sample {
+        /// After which update.
+        step: u64,
+        /// Name of the picture's file.
+        file: String,
+    },
+    /// The run is over.
+    Done {
+        /// The step that was delivered.
+        step: u64,
+        /// The bundle.
+        bundle: String,
+    },
+    /// It failed; nothing of what was saved is lost.
+    Failed {
+        /// Why.
+        failure: crate::JobFailure,
+    },
+}
+
+/// An event with its place in the history of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventRecord {
+    /// Rises with every event; the `id` of a server-sent event.
+    pub id: i64,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}

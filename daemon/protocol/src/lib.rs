@@ -1,0 +1,32 @@
+//! What conceptd, its workers and its clients say to each other. Types and their JSON schemas; no input or output.
+//!
+//! These types are the one source of names, defaults, ranges and help texts: the command line, the HTTP API, its OpenAPI
+//! document, the Python client and the forms in ComfyUI and A1111 all follow from them.
+
+mod concept;
+mod creation;
+mod dataset;
+mod event;
+mod job;
+mod model;
+mod parameters;
+mod plan;
+mod problem;
+mod system;
+mod worker;
+
+pub use concept::{ConceptChange, ConceptPage, ConceptView, HostPrompts, Source};
+pub use creation::{
+    ApplyConcept, CreationPage, CreationRequest, CreationView, PromptRequest, PromptTarget, PromptView,
+};
+pub use dataset::{
+    Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, PictureView, SkippedFile, Survey,
+};
+pub use event::{Event, EventRecord, Stage};
+pub use job::{JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples};
+pub use model::{BaseFamily, ModelPage, ModelView};
+pub use parameters::{Crop, Mode, OptimizerName, Parameters, Prediction, RecipeName, Steps, TargetsName};
+pub use plan::{PlanView, ResolvedParameter, TrainRequest, Warning, WarningCode};
+pub use problem::{ErrorCode, Problem};
+pub use system::{Health, Limits, VersionView};
+pub use worker::{Command, CreateTask, MemoryLevel, Report, Task, TrainTask};

@@ -1,0 +1,148 @@
+//! What the daemon and its workers say to each other: one JSON value a line.
+
+use crate::{Event, JobFailure, Limits, Mode, Parameters, Prediction, Survey};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// How hard a run saves memory. Each level gives up speed for room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryLevel {
+    /// As the sizes suggest.
+    #[default]
+    Usual,
+    /// Blocks run again backward; the same numbers.
+    Recompute,
+    /// Also one picture at a time, accumulated; sums in another order.
+    SinglePicture,
+}
+
+impl MemoryLevel {
+    /// The next that needs less.
+    pub fn next(self) -> Option<Self> {
+        match self {
+            Self::Usual => Some(Self::Recompute),
+            Self::Recompute => Some(Self::SinglePicture),
+            Self::SinglePicture => None,
+        }
+    }
+}
+
+/// What a worker is started for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Task {
+    /// Look through files.
+    Survey {
+        /// Folders, archives, pictures.
+        paths: Vec<PathBuf>,
+        /// What is refused.
+        limits: Limits,
+    },
+    /// Train a concept.
+    Train(Box<TrainTask>),
+    /// Draw pictures, again and again, until standard input ends.
+    Draw,
+}
+
+/// A training.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrainTask {
+    /// Folders, archives, pictures.
+    pub pictures: Vec<PathBuf>,
+    /// What is refused.
+    pub limits: Limits,
+    /// Prompts in place of those beside the pictures.
+    pub captions: BTreeMap<String, Option<String>>,
+    /// What the concept is called.
+    pub name: String,
+    /// Name of its files.
+    pub stem: String,
+    /// What the pictures have in common.
+    pub mode: Mode,
+    /// The checkpoint.
+    pub base: PathBuf,
+    /// In place of its VAE.
+    pub vae: Option<PathBuf>,
+    /// In place of what was detected.
+    pub prediction: Option<Prediction>,
+    /// What was asked.
+    pub parameters: Parameters,
+    /// A concept to begin with.
+    pub continue_from: Option<PathBuf>,
+    /// Where everything goes.
+    pub out: PathBuf,
+    /// How hard to save memory.
+    pub memory: MemoryLevel,
+    /// Bytes of memory beyond which the run counts as spilling; 0 for no limit.
+    pub memory_budget: u64,
+    /// Threads; 0 for one each core.
+    pub threads: usize,
+}
+
+/// Pictures to draw.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateTask {
+    /// The checkpoint.
+    pub base: PathBuf,
+    /// Bundles with their strengths.
+    pub concepts: Vec<(PathBuf, String, f64)>,
+    /// May name concepts.
+    pub prompt: String,
+    /// What to keep away from.
+    pub negative: String,
+    /// In pixels.
+    pub width: Option<usize>,
+    /// In pixels.
+    pub height: Option<usize>,
+    /// Steps of the sampler.
+    pub steps: usize,
+    /// Strength of guidance.
+    pub cfg: f64,
+    /// Of the first picture.
+    pub seed: u64,
+    /// How many.
+    pub count: usize,
+    /// A picture to start from and how far to leave it.
+    pub init: Option<(PathBuf, f64)>,
+    /// The folder that receives `1.png`, `2.png`, ...
+    pub out: PathBuf,
+    /// Threads; 0 for one each core.
+    pub threads: usize,
+}
+
+/// What a running worker is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Stop at the next step; the snapshot is written.
+    Stop,
+    /// Draw sample pictures at the next step.
+    Sample,
+    /// Draw these (a drawing worker).
+    Draw(Box<CreateTask>),
+}
+
+/// What a worker says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// It lives.
+    Heartbeat,
+    /// Something happened.
+    Happened(Event),
+    /// The task is done.
+    Surveyed(Survey),
+    /// Pictures are drawn.
+    Drawn {
+        /// Their names in the folder.
+        files: Vec<String>,
+    },
+    /// It stopped on demand behind this step.
+    Stopped {
+        /// Updates made.
+        step: u64,
+    },
+    /// It cannot go on.
+    Failed(JobFailure),
+}
