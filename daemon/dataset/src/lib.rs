@@ -10,7 +10,7 @@ pub use prompt::bind_concept;
 use image::{GrayImage, RgbImage};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     path::PathBuf,
 };
@@ -41,7 +41,7 @@ pub enum Crop {
 pub struct Limits {
     /// Of one picture.
     pub pixels: u64,
-    /// Of an archive.
+    /// Files, in archives and folders together.
     pub entries: usize,
     /// Of one file or archive member, unpacked.
     pub file_bytes: u64,
@@ -60,12 +60,15 @@ impl Default for Limits {
 /// A picture ready for training.
 #[derive(Clone)]
 pub struct Photo {
-    /// For messages: its path inside the folder or archive, with `/` on every system.
+    /// For messages, and different for each: its path inside the folder or archive (archives within count as folders;
+    /// of several folders, behind the folder's own), with `/` on every system.
     pub name: String,
     /// Upright, sRGB, transparency over white, cropped and resized.
     pub image: RgbImage,
     /// Of the same size.
     pub mask: Option<GrayImage>,
+    /// SHA-256 of the mask as it was given; zeros for none.
+    pub mask_digest: [u8; 32],
     /// Its prompt as the user wrote it, white space collapsed.
     pub caption: Option<String>,
     /// How often it counts: 10 in kohya's `10_name class` folders.
@@ -119,12 +122,15 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// An archive goes beyond a limit.
-    #[error("{name}: {what}. Unpack it yourself and give the folder with the pictures")]
+    /// An archive wants a password.
+    #[error("{0} is locked by a password. Unpack it yourself and give the folder with the pictures")]
+    Locked(String),
+    /// Input goes beyond a limit.
+    #[error("{name}: {what}")]
     Limit {
-        /// Which archive.
+        /// Which file.
         name: String,
-        /// Which limit.
+        /// Which limit, and what to do.
         what: String,
     },
     /// Nothing usable was found.
@@ -166,9 +172,12 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
     })?;
     let mut dataset = Dataset { photos: Vec::new(), skipped: Vec::new(), notes: Vec::new() };
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
+    let (mut paired, mut folders) = (HashSet::new(), BTreeMap::new());
     let mut looked_at = 0;
     walker.visit(paths, &|kind| matches!(kind, Kind::Picture | Kind::Foreign(_)), &mut |name, kind, bytes| {
         looked_at += 1;
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
+        paired.insert(stem.clone());
         let photo = match kind {
             Kind::Foreign(reason) => Err(reason.to_owned()),
             _ => decode::picture(&bytes, &options.limits, &mut |note| dataset.notes.push(format!("{name}: {note}"))),
@@ -177,17 +186,12 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
             Ok(picture) => picture,
             Err(reason) => return dataset.skipped.push(Skipped { name, reason }),
         };
-        let mut hasher = Sha256::new();
-        hasher.update(picture.width().to_le_bytes());
-        hasher.update(picture.height().to_le_bytes());
-        hasher.update(picture.as_raw());
-        let digest: [u8; 32] = hasher.finalize().into();
+        let digest = digest_of(picture.dimensions(), picture.as_raw());
         if let Some(first) = seen.get(&digest) {
             return dataset.notes.push(format!("{name} shows the same as {first} and is left out"));
         }
         seen.insert(digest, name.clone());
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-        let caption = prompts.get(stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
+        let caption = prompts.get(&stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
             Ok(text) => text,
             Err(reason) => {
                 dataset.notes.push(format!("{file}: {reason}"));
@@ -195,30 +199,52 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
             }
         });
         let geometry = fit::Geometry::new(picture.dimensions(), options);
-        let mask = masks.remove(stem).and_then(|(file, bytes)| match decode::mask(&bytes, &options.limits) {
-            Ok(mask) => Some(geometry.mask(&mask)),
+        let mut mask_digest = [0; 32];
+        let mask = masks.get(&stem).and_then(|(file, bytes)| match decode::mask(bytes, &options.limits) {
+            Ok(mask) => {
+                mask_digest = digest_of(mask.dimensions(), mask.as_raw());
+                Some(geometry.mask(&mask))
+            }
             Err(reason) => {
                 dataset.notes.push(format!("{file}: {reason}; the picture is used without a mask"));
                 None
             }
         });
+        let repeats = walk::repeats(&name);
+        if repeats > 1 {
+            folders.insert(walk::folder_of(&name).to_owned(), repeats);
+        }
         dataset.photos.push(Photo {
             image: geometry.picture(&picture),
             mask,
+            mask_digest,
             caption,
-            repeats: walk::repeats(&name),
+            repeats,
             original: picture.dimensions(),
             crop: geometry.crop,
             digest,
             name,
         });
     })?;
-    dataset.notes.extend(masks.into_values().map(|(name, _)| format!("{name}: there is no picture for this mask")));
+    let lonely = masks.into_iter().filter(|(stem, _)| !paired.contains(stem));
+    dataset.notes.extend(lonely.map(|(_, (name, _))| format!("{name}: there is no picture for this mask")));
+    let counts =
+        |(folder, n)| format!("each picture in `{folder}` counts {n} times, as kohya's trainer reads such a name");
+    dataset.notes.extend(folders.into_iter().map(counts));
     if dataset.photos.is_empty() {
         return Err(Error::Empty { looked_at, skipped: dataset.skipped });
     }
     dataset.photos.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(dataset)
+}
+
+/// SHA-256 of a picture's size and pixels.
+fn digest_of((width, height): (u32, u32), pixels: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(width.to_le_bytes());
+    hasher.update(height.to_le_bytes());
+    hasher.update(pixels);
+    hasher.finalize().into()
 }
 
 impl Dataset {
@@ -229,7 +255,7 @@ impl Dataset {
         let mut hasher = Sha256::new();
         for photo in photos {
             hasher.update(photo.digest);
-            hasher.update(photo.mask.as_ref().map_or([0; 32], |mask| Sha256::digest(mask.as_raw()).into()));
+            hasher.update(photo.mask_digest);
             let caption = photo.caption.as_deref().unwrap_or_default();
             hasher.update((caption.len() as u64).to_le_bytes());
             hasher.update(caption);
