@@ -156,6 +156,25 @@ fn a_mask_goes_to_every_picture_of_its_name() {
     assert!(dataset.photos.iter().all(|photo| photo.mask.is_some()) && dataset.notes.is_empty());
 }
 
+/// A decoder would show the missing half in grey.
+#[test]
+fn half_a_jpeg_is_skipped() {
+    let whole = encoded(&picture(3).into(), ImageFormat::Jpeg);
+    // Cameras append films, in which anything may stand.
+    let more = [&whole[..], b"film \xff\xda\0\x08 and so on"].concat();
+    let folder = Folder::of(&[("cut.jpg", &whole[..whole.len() * 2 / 3]), ("more.jpg", &more), ("a.png", &png(1))]);
+    let dataset = folder.good();
+    assert_eq!(names(&dataset), ["a.png", "more.jpg"]);
+    assert!(matches!(&dataset.skipped[..], [skipped] if skipped.name == "cut.jpg" && skipped.reason.contains("ends")));
+}
+
+#[test]
+fn strips_are_refused_before_they_fill_memory() {
+    let strip = encoded(&RgbImage::new(8, 9000).into(), ImageFormat::Png);
+    let dataset = Folder::of(&[("strip.png", &strip), ("a.png", &png(1))]).good();
+    assert!(matches!(&dataset.skipped[..], [skipped] if skipped.reason.contains("8 x 9000")), "{:?}", dataset.skipped);
+}
+
 #[test]
 fn limits_hold_across_archives_and_folders() {
     let many: Vec<(String, Vec<u8>)> = (0..30).map(|i| (format!("{i}.txt"), vec![b'x'])).collect();
