@@ -140,7 +140,7 @@ fn read_pictures(
     for text in skipped.chain(found.notes.iter().cloned()) {
         observer.see(&Event::Note { text });
     }
-    latents.examples.sort_by(|a, b| a.name.cmp(&b.name));
+    latents.examples.sort_by_key(|example| example.digest);
     let count = latents.examples.len();
     if count < FEWEST {
         return Err(Error::TooFew { count });

@@ -33,13 +33,11 @@ impl Base {
     }
 }
 
-impl Base {
-    /// Side of the pictures that the published model of its family was made for.
-    pub fn usual_side(&self) -> usize {
-        match self.checkpoint.architecture().family {
-            Family::Sdxl => 1024,
-            Family::Sd15 => 512,
-        }
+/// Side of the pictures that the published model of a checkpoint's family was made for.
+pub fn usual_side(checkpoint: &Checkpoint) -> usize {
+    match checkpoint.architecture().family {
+        Family::Sdxl => 1024,
+        Family::Sd15 => 512,
     }
 }
 

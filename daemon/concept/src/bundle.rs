@@ -64,7 +64,11 @@ impl Bundle {
         if self.tensors.embeddings.is_empty() {
             return Ok(None);
         }
-        let bytes = tensorfile::serialize(&self.tensors.embeddings, &self.metadata);
+        let mut metadata = self.metadata.clone();
+        // These two are the LoRA's own.
+        metadata.remove("sshs_model_hash");
+        metadata.remove("ss_output_name");
+        let bytes = tensorfile::serialize(&self.tensors.embeddings, &metadata);
         Ok(Some(bytes.map_err(|e| Error::Invalid(format!("bug: {e}")))?))
     }
 
@@ -95,8 +99,12 @@ impl Bundle {
     /// # Errors
     /// If it is no bundle; the message says what is wrong.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(at(path))?;
+        let size = fs::metadata(path).map_err(at(path))?.len();
         let wrong = |what: String| Error::Invalid(format!("{}: {what}", path.display()));
+        if size > 2 * LARGEST {
+            return Err(wrong("this is larger than a concept can be".into()));
+        }
+        let bytes = fs::read(path).map_err(at(path))?;
         let (mut stem, mut lora, mut embeddings, mut metadata) = (None, None, BTreeMap::new(), BTreeMap::new());
         let mut archive = tar::Archive::new(Cursor::new(bytes));
         for entry in archive.entries().map_err(|e| wrong(format!("this is no bundle ({e})")))? {

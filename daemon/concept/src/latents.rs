@@ -30,6 +30,8 @@ pub(crate) struct Example {
     pub repeats: usize,
     /// Name for messages.
     pub name: String,
+    /// Of the picture; decides the order of training, which must not hang on names of files.
+    pub digest: [u8; 32],
 }
 
 /// Where a distribution is.
@@ -41,7 +43,7 @@ enum Place {
 
 /// Every picture of a run, encoded.
 pub(crate) struct Latents {
-    /// Sorted by name.
+    /// Every picture.
     pub examples: Vec<Example>,
     /// Factor between the VAE's latents and the UNet's.
     pub scale: f64,
@@ -97,6 +99,7 @@ impl Latents {
             ],
             repeats: photo.repeats.max(1),
             name: photo.name.clone(),
+            digest: photo.digest,
         });
         Ok(())
     }

@@ -24,7 +24,7 @@ mod run;
 mod state;
 
 pub use assignment::{FEWEST, Manner, carry_out, open_base, open_checkpoint, picture_options, recipe_of};
-pub use base::{Base, digest_of as base_digest, hex};
+pub use base::{Base, digest_of as base_digest, hex, usual_side};
 pub use brush::PictureRequest;
 pub use bundle::{Bundle, ConceptTensors};
 pub use canvas::{label_grid, loss_plot};
@@ -32,7 +32,7 @@ pub use dataset::concerns as may_belong;
 pub use error::{Error, Result};
 pub use expand::{Called, expand};
 pub use names::{free_name, safe_name};
-pub use outcome::host_prompts;
+pub use outcome::{host_prompts, write_png};
 pub use painter::{Applied, Painter};
 pub use plan::{Plan, check_token_init};
 pub use predict::predicted;

@@ -38,7 +38,7 @@ pub(crate) fn preview(
     bundle: &Bundle,
     mut stop: impl FnMut() -> bool,
 ) -> Result<()> {
-    let mut painter = Painter::load(base)?;
+    let mut painter = Painter::load(&base.checkpoint)?;
     let mut draw = |painter: &Painter| -> Result<Vec<RgbImage>> {
         let mut row = Vec::new();
         for place in 0..plan.sample_prompts.len() {
@@ -54,7 +54,10 @@ pub(crate) fn preview(
 }
 
 /// Writes a picture, whole or not at all.
-pub(crate) fn write_png(path: &Path, picture: &RgbImage) -> Result<()> {
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write_png(path: &Path, picture: &RgbImage) -> Result<()> {
     let mut bytes = Cursor::new(Vec::new());
     let written = picture.write_to(&mut bytes, ImageFormat::Png);
     written.map_err(std::io::Error::other).map_err(at(path))?;

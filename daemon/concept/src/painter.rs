@@ -1,13 +1,13 @@
 //! Drawing pictures with a base and concepts.
 
 use crate::{
-    Base, Error, Result,
+    Error, Result,
     brush::{Brush, PictureRequest},
     bundle::{Bundle, ConceptTensors},
 };
 use candle_core::{DType, Device, Tensor};
 use diffusion::{
-    Conditioning, Family, Model, Vae,
+    Checkpoint, Conditioning, Family, Model, Vae,
     clip::TextBatch,
     layer::{Parameters, Precision, Tape},
     lora,
@@ -47,11 +47,11 @@ impl Painter {
     ///
     /// # Errors
     /// If it cannot be loaded.
-    pub fn load(base: &Base) -> Result<Self> {
-        let architecture = base.checkpoint.architecture();
+    pub fn load(base: &Checkpoint) -> Result<Self> {
+        let architecture = base.architecture();
         Ok(Self {
-            model: Model::load(&base.checkpoint, &Precision::f32())?,
-            vae: Vae::load(&base.checkpoint, &Device::Cpu)?,
+            model: Model::load(base, &Precision::f32())?,
+            vae: Vae::load(base, &Device::Cpu)?,
             schedule: NoiseSchedule::new(architecture.prediction),
             family: architecture.family,
             tokenizer: Tokenizer::new(&[])?,

@@ -146,6 +146,17 @@ impl Plan {
             of("lora_alpha", recipe.alpha.to_string(), asked.lora_alpha.is_some(), "equal to the rank"),
             of("lora_targets", recipe.targets.clone(), asked.lora_targets.is_some(), &recipe_name),
             of("token_count", recipe.tokens.to_string(), asked.token_count.is_some(), &recipe_name),
+            of("optimizer", format!("{:?}", recipe.optimizer).to_lowercase(), asked.optimizer.is_some(), &recipe_name),
+            of("learning_rate", recipe.unet_rate.ramp.to_string(), asked.learning_rate.is_some(), &recipe_name),
+            of(
+                "token_learning_rate",
+                recipe.token_rate.ramp.to_string(),
+                asked.token_learning_rate.is_some(),
+                &recipe_name,
+            ),
+            of("caption_dropout", recipe.caption_dropout.to_string(), asked.caption_dropout.is_some(), &recipe_name),
+            of("noise_offset", recipe.noise_offset.to_string(), asked.noise_offset.is_some(), &recipe_name),
+            of("save_every", self.save_every.to_string(), asked.save_every.is_some(), "an eighth of the run"),
             of("random_flip", self.random_flip.to_string(), asked.random_flip.is_some(), &mode),
             of("crop", self.crop.name().to_owned(), asked.crop.is_some(), "a square from the middle"),
             of("seed", recipe.seed.to_string(), asked.seed.is_some(), "the default"),
@@ -169,18 +180,20 @@ pub fn check_token_init(plan: &Plan) -> Result<()> {
 
 /// Peak rates in place of the recipe's, their courses kept.
 fn rates(recipe: &mut Recipe, asked: &Parameters) -> Result<()> {
+    for (name, rate) in [("learning_rate", asked.learning_rate), ("token_learning_rate", asked.token_learning_rate)] {
+        within(name, rate.unwrap_or_default(), 0.0, 10.0)?;
+    }
     if recipe.optimizer == OptimizerKind::Prodigy {
         // Prodigy finds its own rate; what remains is a factor.
         recipe.unet_rate.ramp = Ramp::Constant(asked.learning_rate.unwrap_or(1.0));
+        recipe.text_rate.ramp = recipe.unet_rate.ramp;
         recipe.token_rate.ramp = Ramp::Constant(asked.token_learning_rate.unwrap_or(1.0));
         return Ok(());
     }
     if let Some(rate) = asked.learning_rate {
-        let rate = within("learning_rate", rate, 0.0, 10.0)?;
         recipe.unet_rate.ramp = recipe.unet_rate.ramp.with_peak(rate);
     }
     if let Some(rate) = asked.token_learning_rate {
-        let rate = within("token_learning_rate", rate, 0.0, 10.0)?;
         recipe.token_rate.ramp = recipe.token_rate.ramp.with_peak(rate);
     }
     Ok(())

@@ -106,7 +106,7 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
     let description =
         serde_json::json!({ "name": plan.name, "mode": plan.mode, "steps": plan.recipe.steps, "asked": plan.asked });
     setup.folder.write_description(&description)?;
-    let identity = identity(&setup);
+    let identity = identity(&setup)?;
     let mut progress = Progress { identity: identity.clone(), ..Progress::default() };
     if setup.resume && setup.folder.exists() {
         progress = setup.folder.restore(&mut trainer, &identity)?;
@@ -306,25 +306,29 @@ fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget
 }
 
 /// A digest of everything that decides the result.
-fn identity(setup: &Setup) -> String {
+fn identity(setup: &Setup) -> Result<String> {
     let mut hasher = Sha256::new();
-    let start = setup.start.as_ref().map(|bundle| bundle.metadata.get("sshs_model_hash"));
-    hasher.update(format!("{:?}|{}|{start:?}", setup.plan, setup.base.digest));
+    let (base, prediction) = (setup.base, setup.base.checkpoint.architecture().prediction);
+    let start = setup.start.as_ref().map(Bundle::to_tar).transpose()?.map(Sha256::digest);
+    // Pictures along the way change nothing of the result.
+    let plan = Plan { sample_prompts: Vec::new(), sample_every: 0, asked: Default::default(), ..setup.plan.clone() };
+    hasher.update(format!("{plan:?}|{}|{:?}|{prediction:?}|{start:?}", base.digest, base.vae_digest));
     hasher.update(setup.data_digest);
-    crate::hex(&hasher.finalize())
+    Ok(crate::hex(&hasher.finalize()))
 }
 
 /// The concept as it stands.
 fn bundle(setup: &Setup, trainer: &Trainer, step: u64) -> Result<Bundle> {
     let (trainables, family) = (trainer.trainables(), setup.base.checkpoint.architecture().family);
     let lora = lora::export(&trainables.sites, &trainables.parameters, setup.plan.recipe.alpha, Naming::Host, family)?;
-    if let Some(key) = not_finite(&lora)? {
+    let embeddings = lora::embeddings(&trainables.tokens, family)?;
+    // As they are written: the LoRA in halves.
+    if let Some(key) = not_finite(&lora, DType::F16)?.or(not_finite(&embeddings, DType::F32)?) {
         return Err(trainer::Error::Invalid(format!(
             "`{key}` is not finite at step {step}; nothing is written. Try half the learning rate"
         ))
         .into());
     }
-    let embeddings = lora::embeddings(&trainables.tokens, family)?;
     Ok(Bundle {
         stem: setup.stem.clone(),
         tensors: ConceptTensors { lora, embeddings },
@@ -332,9 +336,10 @@ fn bundle(setup: &Setup, trainer: &Trainer, step: u64) -> Result<Bundle> {
     })
 }
 
-fn not_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<String>> {
+fn not_finite(tensors: &BTreeMap<String, Tensor>, stored: DType) -> Result<Option<String>> {
     for (key, tensor) in tensors {
-        if !tensor.flatten_all()?.to_vec1::<f32>()?.iter().all(|x| x.is_finite()) {
+        let values = tensor.to_dtype(stored)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        if !values.iter().all(|x| x.is_finite()) {
             return Ok(Some(key.clone()));
         }
     }

@@ -3,10 +3,11 @@
 use crate::{Failure, interrupt, usage};
 use anyhow::{Context, anyhow};
 use clap::Args;
-use concept::{Applied, Base, Bundle, Painter, PictureRequest};
-use diffusion::checkpoint::Overrides;
+use concept::{Applied, Bundle, Painter, PictureRequest, usual_side};
 use image::ImageFormat;
+use protocol::Prediction;
 use std::{
+    collections::HashSet,
     fs::File,
     path::{Path, PathBuf},
 };
@@ -46,6 +47,12 @@ pub struct Create {
     /// How far to leave that picture, 0 to 1.
     #[arg(long, default_value_t = 0.6)]
     init_strength: f64,
+    /// What the base predicts, where detection is wrong.
+    #[arg(long, value_enum)]
+    prediction: Option<Prediction>,
+    /// A VAE file in place of the base's own.
+    #[arg(long)]
+    vae: Option<PathBuf>,
     /// Threads; 0 for one each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -61,13 +68,13 @@ impl Create {
     }
 
     fn create(&self) -> Result<(), Failure> {
-        check_writable(&self.out).map_err(usage)?;
+        self.check().map_err(usage)?;
         let mut concepts = Vec::new();
         for argument in &self.concept {
             let (path, strength) = split_strength(argument).map_err(usage)?;
             concepts.push((Bundle::read(path)?, strength));
         }
-        let base = Base::open(&self.base, Overrides::default())?;
+        let base = concept::open_checkpoint(&self.base, self.vae.as_deref(), self.prediction)?;
         let mut painter = Painter::load(&base)?;
         if !concepts.is_empty() {
             let applied: Vec<Applied> =
@@ -75,7 +82,7 @@ impl Create {
             painter.apply(&applied)?;
         }
         let trained = concepts.iter().find_map(|(bundle, _)| bundle.resolution());
-        let side = trained.unwrap_or_else(|| base.usual_side());
+        let side = trained.unwrap_or_else(|| usual_side(&base));
         let init = match &self.init_image {
             None => None,
             Some(path) => Some((dataset::read_picture(path, &dataset::Limits::default())?, self.init_strength)),
@@ -100,6 +107,41 @@ impl Create {
     }
 }
 
+impl Create {
+    /// Fails now rather than behind the drawing.
+    fn check(&self) -> anyhow::Result<()> {
+        let within = |flag: &str, value: f64, least: f64, most: f64| match (least..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(anyhow!("--{flag} {value}: choose {least} to {most}")),
+        };
+        within("count", self.count as f64, 1.0, 1000.0)?;
+        within("steps", self.steps as f64, 1.0, 1000.0)?;
+        within("cfg", self.cfg, 0.0, 100.0)?;
+        within("init-strength", self.init_strength, 0.0, 1.0)?;
+        for (flag, side) in [("width", self.width), ("height", self.height)] {
+            if side.is_some_and(|side| side % 64 != 0 || !(64..=4096).contains(&side)) {
+                return Err(anyhow!("--{flag}: choose a multiple of 64 from 64 to 4096"));
+            }
+        }
+        let mut named = HashSet::new();
+        for concept in &self.concept {
+            let (path, _) = split_strength(concept)?;
+            if !named.insert(path) {
+                return Err(anyhow!(
+                    "--concept {}: it is given twice; give it once, with its strength",
+                    path.display()
+                ));
+            }
+        }
+        if ImageFormat::from_path(&self.out).is_err() {
+            return Err(anyhow!("--out {}: end the name with .png", self.out.display()));
+        }
+        let probe = self.out.with_extension("part");
+        File::create(&probe).with_context(|| format!("--out {}: cannot be written", self.out.display()))?;
+        Ok(std::fs::remove_file(probe)?)
+    }
+}
+
 /// `file.tar:0.8` as file and strength. A colon may also be a drive's.
 fn split_strength(argument: &str) -> anyhow::Result<(&Path, f64)> {
     if let Some((path, strength)) = argument.rsplit_once(':')
@@ -115,21 +157,12 @@ fn split_strength(argument: &str) -> anyhow::Result<(&Path, f64)> {
     Ok((Path::new(argument), 1.0))
 }
 
-/// Fails now rather than behind the drawing if the picture cannot be written.
-fn check_writable(out: &Path) -> anyhow::Result<()> {
-    if ImageFormat::from_path(out).is_err() {
-        return Err(anyhow!("--out {}: end the name with .png", out.display()));
-    }
-    let probe = out.with_extension("part");
-    File::create(&probe).with_context(|| format!("--out {}: cannot be written", out.display()))?;
-    Ok(std::fs::remove_file(probe)?)
-}
-
 /// `fox.png`, `fox-2.png`, ...
 fn numbered(out: &Path, i: usize) -> PathBuf {
     if i == 0 {
         return out.to_owned();
     }
     let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!("{stem}-{}.png", i + 1))
+    let extension = out.extension().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{stem}-{}.{extension}", i + 1))
 }

@@ -3,8 +3,7 @@
 use crate::{Failure, interrupt, promote::run_of};
 use anyhow::Context;
 use clap::Args;
-use concept::{Applied, Base, Bundle, Painter, PictureRequest};
-use diffusion::checkpoint::Overrides;
+use concept::{Applied, Bundle, Painter, PictureRequest, usual_side};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -43,12 +42,12 @@ impl Grid {
 
     fn draw(&self) -> Result<(), Failure> {
         let (folder, _, _) = run_of(&self.run)?;
-        let base = Base::open(&self.base, Overrides::default())?;
+        let base = concept::open_checkpoint(&self.base, None, None)?;
         let mut painter = Painter::load(&base)?;
         let mut rows = Vec::new();
         for step in folder.snapshots()? {
             let bundle = Bundle::read(&folder.snapshot_file(step))?;
-            let side = bundle.resolution().unwrap_or_else(|| base.usual_side());
+            let side = bundle.resolution().unwrap_or_else(|| usual_side(&base));
             let mut row = Vec::new();
             for &strength in &self.strength {
                 painter.apply(&[Applied { bundle: &bundle, strength }])?;

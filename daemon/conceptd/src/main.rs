@@ -5,8 +5,11 @@ mod grid;
 mod interrupt;
 mod progress;
 mod promote;
+mod serve;
+mod spill;
 mod train;
 mod verify;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,6 +34,15 @@ enum Command {
     Promote(promote::Promote),
     /// Draw every snapshot of a run at several strengths.
     Grid(grid::Grid),
+    /// Run the daemon: HTTP API, queue, workers, library.
+    Serve(serve::Serve),
+    /// Print the settings in effect and where each comes from.
+    Config(serve::ShowConfig),
+    /// Print the token that requests must show.
+    Token(serve::Token),
+    /// Do one task for a daemon.
+    #[command(hide = true)]
+    Worker(worker::Worker),
     /// Say what of a concept's base, pictures and recipe still matches.
     Verify(verify::Verify),
 }
@@ -69,6 +81,10 @@ fn main() -> ExitCode {
         Command::Create(create) => create.run(),
         Command::Promote(promote) => promote.run(),
         Command::Grid(grid) => grid.run(),
+        Command::Serve(serve) => serve.run(),
+        Command::Config(config) => config.run(),
+        Command::Token(token) => token.run(),
+        Command::Worker(worker) => worker.run(),
         Command::Verify(verify) => verify.run(),
     };
     let (error, code) = match result {

@@ -3,8 +3,8 @@
 use crate::{Failure, interrupt, progress::Progress, usage};
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
-use concept::{Bundle, Manner, RunFolder};
-use protocol::{Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
+use concept::{Bundle, Manner, Observer, RunFolder};
+use protocol::{Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -104,6 +104,9 @@ impl Train {
             memory_budget: 0,
             threads: self.threads,
         };
+        if self.resume && !RunFolder::of(&task.out, &task.stem).exists() {
+            progress.see(&Event::Note { text: "there is no run of this name to go on with: beginning anew".into() });
+        }
         let finished = concept::carry_out(&task, manner, &mut progress)?;
         if !self.json {
             let hosts = concept::host_prompts(&finished.bundle, &finished.sample_prompt);
@@ -114,10 +117,11 @@ impl Train {
     }
 }
 
-/// The newest run of a name that can be resumed, else the plain name.
+/// The newest run of a name that is not finished, else the newest, else the plain name.
 fn latest_run(out: &Path, stem: &str) -> String {
     let versions = std::iter::once(stem.to_owned()).chain((2..).map(|n| format!("{stem}-v{n}")));
-    let begun =
-        versions.take_while(|stem| RunFolder::of(out, stem).exists() || out.join(format!("{stem}.tar")).exists());
-    begun.last().unwrap_or_else(|| stem.to_owned())
+    let is_done = |stem: &String| out.join(format!("{stem}.tar")).exists();
+    let begun: Vec<String> = versions.take_while(|stem| RunFolder::of(out, stem).exists() || is_done(stem)).collect();
+    let unfinished = begun.iter().rfind(|stem| !is_done(stem));
+    unfinished.or(begun.last()).cloned().unwrap_or_else(|| stem.to_owned())
 }

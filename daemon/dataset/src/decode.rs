@@ -5,6 +5,9 @@ use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Lim
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 use std::io::Cursor;
 
+/// Longer sides than this, in short ones, are refused.
+const STRIP: u32 = 20;
+
 /// Decodes a picture; the error says why not, and what to do.
 pub(crate) fn picture(bytes: &[u8], limits: &Limits, note: &mut dyn FnMut(&str)) -> Result<RgbImage, String> {
     let (image, profile, format) = open(bytes, limits)?;
@@ -37,6 +40,9 @@ fn open(bytes: &[u8], limits: &Limits) -> Result<Opened, String> {
     let damaged = |error: image::ImageError| format!("it cannot be decoded ({error}); save it again as PNG or JPEG");
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let format = reader.format();
+    if format == Some(ImageFormat::Jpeg) && jpeg_is_cut(bytes) {
+        return Err("the file ends in the middle of the picture; copy or download it again".into());
+    }
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
@@ -49,6 +55,10 @@ fn open(bytes: &[u8], limits: &Limits) -> Result<Opened, String> {
     if width < 8 || height < 8 {
         return Err(format!("{width} x {height} pixels are too few"));
     }
+    // Enlarged until its short side fits, a strip would fill any memory.
+    if width.max(height) / width.min(height) >= STRIP {
+        return Err(format!("{width} x {height} pixels are a strip; cut out the part that matters"));
+    }
     let mut memory = DecoderLimits::default();
     memory.max_alloc = Some(limits.pixels.saturating_mul(16));
     decoder.set_limits(memory).map_err(damaged)?;
@@ -57,6 +67,30 @@ fn open(bytes: &[u8], limits: &Limits) -> Result<Opened, String> {
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
     Ok((image, profile, format))
+}
+
+/// Whether a JPEG ends before its end mark. Decoders fill what is missing with grey, which would be learnt.
+fn jpeg_is_cut(bytes: &[u8]) -> bool {
+    // Segments and scans are followed from the front: thumbnails before the picture and films behind it have marks too.
+    let mut at = 2;
+    while let Some(offset) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_mark)) {
+        at += offset;
+        match bytes[at + 1] {
+            END => return false,
+            _ => match bytes.get(at + 2..at + 4) {
+                Some(length) => at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => return true,
+            },
+        }
+    }
+    true
+}
+
+const END: u8 = 0xd9;
+
+/// Not a stuffed byte, a restart or padding, which stand inside of compressed data.
+fn is_mark(pair: &[u8]) -> bool {
+    pair[0] == 0xff && !matches!(pair[1], 0 | 0x01 | 0xd0..=0xd7 | 0xff)
 }
 
 /// Transparency over white, in 8 bits.

@@ -10,7 +10,7 @@ pub use prompt::bind_concept;
 use image::{GrayImage, RgbImage};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     path::{Path, PathBuf},
 };
@@ -19,7 +19,7 @@ use walk::{Kind, Walker};
 /// How pictures are read.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Side of the target square.
+    /// Side of the target square; 0 leaves pictures as they are (for a look, not for training).
     pub resolution: usize,
     /// How pictures become that size.
     pub crop: Crop,
@@ -41,7 +41,7 @@ pub enum Crop {
 pub struct Limits {
     /// Of one picture.
     pub pixels: u64,
-    /// Of an archive.
+    /// Files, in archives and folders together.
     pub entries: usize,
     /// Of one file or archive member, unpacked.
     pub file_bytes: u64,
@@ -60,7 +60,8 @@ impl Default for Limits {
 /// A picture ready for training.
 #[derive(Clone)]
 pub struct Photo {
-    /// For messages: its path inside the folder or archive, with `/` on every system.
+    /// For messages, and different for each: its path inside the folder or archive (archives within count as folders;
+    /// of several folders, behind the folder's own), with `/` on every system.
     pub name: String,
     /// Upright, sRGB, transparency over white, cropped and resized.
     pub image: RgbImage,
@@ -131,12 +132,15 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// An archive goes beyond a limit.
-    #[error("{name}: {what}. Unpack it yourself and give the folder with the pictures")]
+    /// An archive wants a password.
+    #[error("{0} is locked by a password. Unpack it yourself and give the folder with the pictures")]
+    Locked(String),
+    /// Input goes beyond a limit.
+    #[error("{name}: {what}")]
     Limit {
-        /// Which archive.
+        /// Which file.
         name: String,
-        /// Which limit.
+        /// Which limit, and what to do.
         what: String,
     },
     /// Nothing usable was found.
@@ -184,12 +188,15 @@ pub fn scan<E: From<Error>>(
     })?;
     let mut found = Found::default();
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
+    let (mut paired, mut folders) = (HashSet::new(), BTreeMap::new());
     let (mut looked_at, mut failed) = (0, None);
     walker.visit(paths, &|kind| matches!(kind, Kind::Picture | Kind::Foreign(_)), &mut |name, kind, bytes| {
         if failed.is_some() {
             return;
         }
         looked_at += 1;
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
+        paired.insert(stem.clone());
         let picture = match kind {
             Kind::Foreign(reason) => Err(reason.to_owned()),
             _ => decode::picture(&bytes, &options.limits, &mut |note| found.notes.push(format!("{name}: {note}"))),
@@ -198,14 +205,13 @@ pub fn scan<E: From<Error>>(
             Ok(picture) => picture,
             Err(reason) => return found.skipped.push(Skipped { name, reason }),
         };
-        let digest = digest_of(&picture);
+        let digest = digest_of(picture.dimensions(), picture.as_raw());
         if let Some(first) = seen.get(&digest) {
             return found.notes.push(format!("{name} shows the same as {first} and is left out"));
         }
         seen.insert(digest, name.clone());
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
         let beside = || {
-            prompts.get(stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
+            prompts.get(&stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
                 Ok(text) => text,
                 Err(reason) => {
                     found.notes.push(format!("{file}: {reason}"));
@@ -214,7 +220,7 @@ pub fn scan<E: From<Error>>(
             })
         };
         let caption = captions.get(&name).cloned().unwrap_or_else(beside);
-        let mask = masks.remove(stem).and_then(|(file, bytes)| match decode::mask(&bytes, &options.limits) {
+        let mask = masks.get(&stem).and_then(|(file, bytes)| match decode::mask(bytes, &options.limits) {
             Ok(mask) => Some(mask),
             Err(reason) => {
                 found.notes.push(format!("{file}: {reason}; the picture is used without a mask"));
@@ -222,24 +228,29 @@ pub fn scan<E: From<Error>>(
             }
         });
         let repeats = walk::repeats(&name);
+        if repeats > 1 {
+            folders.insert(walk::folder_of(&name).to_owned(), repeats);
+        }
         found.fingerprints.push(fingerprint(&digest, mask.as_ref(), caption.as_deref(), repeats));
-        let geometry = fit::Geometry::new(picture.dimensions(), options);
-        let photo = Photo {
-            image: geometry.picture(&picture),
-            mask: mask.map(|mask| geometry.mask(&mask)),
-            caption,
-            repeats,
-            original: picture.dimensions(),
-            crop: geometry.crop,
-            digest,
-            name,
+        let original = picture.dimensions();
+        let (image, mask, crop) = match options.resolution {
+            0 => (picture, mask, (0, 0)),
+            _ => {
+                let geometry = fit::Geometry::new(original, options);
+                (geometry.picture(&picture), mask.map(|mask| geometry.mask(&mask)), geometry.crop)
+            }
         };
+        let photo = Photo { image, mask, caption, repeats, original, crop, digest, name };
         failed = see(photo).err();
     })?;
     if let Some(error) = failed {
         return Err(error);
     }
-    found.notes.extend(masks.into_values().map(|(name, _)| format!("{name}: there is no picture for this mask")));
+    let lonely = masks.into_iter().filter(|(stem, _)| !paired.contains(stem));
+    found.notes.extend(lonely.map(|(_, (name, _))| format!("{name}: there is no picture for this mask")));
+    let counts =
+        |(folder, n)| format!("each picture in `{folder}` counts {n} times, as kohya's trainer reads such a name");
+    found.notes.extend(folders.into_iter().map(counts));
     if found.fingerprints.is_empty() {
         return Err(Error::Empty { looked_at, skipped: found.skipped }.into());
     }
@@ -262,11 +273,12 @@ pub fn read_picture(path: &Path, limits: &Limits) -> Result<RgbImage, Error> {
     picture.map_err(|reason| Error::Picture { name, reason })
 }
 
-fn digest_of(picture: &RgbImage) -> [u8; 32] {
+/// SHA-256 of a picture's size and pixels.
+fn digest_of((width, height): (u32, u32), pixels: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    hasher.update(picture.width().to_le_bytes());
-    hasher.update(picture.height().to_le_bytes());
-    hasher.update(picture.as_raw());
+    hasher.update(width.to_le_bytes());
+    hasher.update(height.to_le_bytes());
+    hasher.update(pixels);
     hasher.finalize().into()
 }
 
@@ -274,7 +286,7 @@ fn digest_of(picture: &RgbImage) -> [u8; 32] {
 fn fingerprint(digest: &[u8; 32], mask: Option<&GrayImage>, caption: Option<&str>, repeats: usize) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(digest);
-    hasher.update(mask.map_or([0; 32], |mask| Sha256::digest(mask.as_raw()).into()));
+    hasher.update(mask.map_or([0; 32], |mask| digest_of(mask.dimensions(), mask.as_raw())));
     hasher.update(caption.unwrap_or_default());
     hasher.update((repeats as u64).to_le_bytes());
     hasher.finalize().into()

@@ -4,9 +4,10 @@ use crate::{Error, Limits};
 use flate2::read::GzDecoder;
 use std::{
     fs::{self, File},
-    io::{BufReader, Cursor, Read, Seek},
+    io::{self, BufReader, Cursor, Read, Seek},
     path::{Path, PathBuf},
 };
+use zip::result::ZipError;
 
 /// What a file's name says that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Kind {
             return Self::TarGz;
         }
         match lower.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("png" | "jpg" | "jpeg" | "webp" | "bmp" | "tif" | "tiff" | "gif") => Self::Picture,
+            Some("png" | "jpg" | "jpeg" | "jfif" | "jpe" | "webp" | "bmp" | "tif" | "tiff" | "gif") => Self::Picture,
             Some("txt" | "caption") => Self::Prompt,
             Some("zip") => Self::Zip,
             Some("tar") => Self::Tar,
@@ -62,45 +63,88 @@ pub(crate) fn mask_stem(name: &str) -> &str {
     name.get(..name.len() - ".mask.png".len()).unwrap_or(name)
 }
 
-/// kohya's convention: a folder `10_name class` counts ten times.
+/// The folder that a file lies in.
+pub(crate) fn folder_of(name: &str) -> &str {
+    name.rsplit('/').nth(1).unwrap_or_default()
+}
+
+/// kohya's convention: a folder `10_name class` counts ten times. Above a thousand it is a year: `2024_summer`.
 pub(crate) fn repeats(name: &str) -> usize {
     const MOST: usize = 1000;
-    let folder = name.rsplit('/').nth(1).unwrap_or_default();
-    let count = folder.split_once('_').and_then(|(count, _)| count.parse().ok());
-    count.unwrap_or(1).clamp(1, MOST)
+    let count = folder_of(name).split_once('_').and_then(|(count, _)| count.parse().ok());
+    count.filter(|count| (1..=MOST).contains(count)).unwrap_or(1)
 }
 
 type Wants<'a> = &'a dyn Fn(Kind) -> bool;
 type See<'a> = &'a mut dyn FnMut(String, Kind, Vec<u8>);
 
-/// Goes through files, counting what it unpacks.
+/// Goes through files, counting them and what it unpacks.
 pub(crate) struct Walker<'a> {
     limits: &'a Limits,
+    files: usize,
     unpacked: u64,
+    /// What stands before every name, so that files of several folders are told apart.
+    root: String,
 }
 
 impl<'a> Walker<'a> {
     pub fn new(limits: &'a Limits) -> Self {
-        Self { limits, unpacked: 0 }
+        Self { limits, files: 0, unpacked: 0, root: String::new() }
     }
 
     /// Calls `see` with every file of a kind that `wants` names, in order of names.
     pub fn visit(&mut self, paths: &[PathBuf], wants: Wants, see: See) -> Result<(), Error> {
-        self.unpacked = 0;
+        (self.files, self.unpacked) = (0, 0);
         for path in paths {
             if !path.exists() {
                 return Err(Error::NotFound(path.clone()));
             }
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if path.is_dir() {
+            let written = path.to_string_lossy().replace('\\', "/");
+            let written = written.trim_end_matches('/');
+            let folder = path.is_dir();
+            self.root = if paths.len() == 1 {
                 // A folder that is itself `10_name class` counts.
-                let prefix = if repeats(&format!("{name}/x")) > 1 { format!("{name}/") } else { String::new() };
-                self.folder(path, &prefix, wants, see)?;
+                if folder && repeats(&format!("{name}/x")) > 1 { format!("{name}/") } else { String::new() }
+            } else if folder {
+                format!("{written}/")
             } else {
-                self.file(path, name, wants, see)?;
+                written.strip_suffix(&name).unwrap_or_default().to_owned()
+            };
+            if folder {
+                self.folder(path, "", wants, see)?;
+            } else {
+                self.named_file(path, name, paths.len() == 1, wants, see)?;
             }
         }
         Ok(())
+    }
+
+    /// A file that the user named: whatever it is, it gets an answer, and what lies beside a picture belongs to it.
+    fn named_file(&mut self, path: &Path, name: String, alone: bool, wants: Wants, see: See) -> Result<(), Error> {
+        const UNKNOWN: Kind = Kind::Foreign("its ending is that of no picture and no archive; save it as PNG or JPEG");
+        match Kind::of(&name) {
+            Kind::Zip | Kind::Tar | Kind::TarGz => {
+                // The members of a single archive are called by their own names.
+                let shown = if alone { "" } else { name.as_str() };
+                self.archive_file(path, &name, shown, wants, see)
+            }
+            Kind::Picture => {
+                let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+                for beside in [".txt", ".caption", ".mask.png"].map(|ending| format!("{stem}{ending}")) {
+                    let path = path.with_file_name(&beside);
+                    if path.is_file() && !wants(Kind::Picture) {
+                        self.file(&path, beside, wants, see)?;
+                    }
+                }
+                self.file(path, name, wants, see)
+            }
+            Kind::Other if wants(UNKNOWN) => {
+                see(format!("{}{name}", self.root), UNKNOWN, Vec::new());
+                Ok(())
+            }
+            _ => self.file(path, name, wants, see),
+        }
     }
 
     fn folder(&mut self, path: &Path, prefix: &str, wants: Wants, see: See) -> Result<(), Error> {
@@ -122,80 +166,84 @@ impl<'a> Walker<'a> {
 
     fn file(&mut self, path: &Path, name: String, wants: Wants, see: See) -> Result<(), Error> {
         let kind = Kind::of(&name);
-        let archive = matches!(kind, Kind::Zip | Kind::Tar | Kind::TarGz);
-        if !archive && !wants(kind) {
+        if matches!(kind, Kind::Zip | Kind::Tar | Kind::TarGz) {
+            return self.archive_file(path, &name, &name, wants, see);
+        }
+        if !wants(kind) {
             return Ok(());
+        }
+        self.files += 1;
+        if self.files > self.limits.entries {
+            let what = format!("there are more than {} files; give the folder with the pictures", self.limits.entries);
+            return Err(Error::Limit { name, what });
         }
         let unreadable = |source| Error::Read { name: name.clone(), source };
         let file = BufReader::new(File::open(path).map_err(unreadable)?);
-        if archive {
-            return self.archive(file, &name, kind, 1, wants, see);
-        }
         let mut bytes = Vec::new();
         file.take(self.limits.file_bytes + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        see(name, kind, bytes);
+        see(format!("{}{name}", self.root), kind, bytes);
         Ok(())
     }
 
-    fn archive(
-        &mut self,
-        file: impl Read + Seek,
-        name: &str,
-        kind: Kind,
-        depth: usize,
-        wants: Wants,
-        see: See,
-    ) -> Result<(), Error> {
-        if depth > self.limits.depth {
-            return Err(self.beyond(name, format!("archives are nested more than {} deep", self.limits.depth)));
+    /// An archive called `name`, its members called as if it were the folder `shown`.
+    fn archive_file(&mut self, path: &Path, name: &str, shown: &str, wants: Wants, see: See) -> Result<(), Error> {
+        let file = File::open(path).map_err(|source| Error::Read { name: name.to_owned(), source })?;
+        self.archive(BufReader::new(file), &Place { name, shown, depth: 1 }, Kind::of(name), wants, see)
+    }
+
+    fn archive(&mut self, file: impl Read + Seek, at: &Place, kind: Kind, wants: Wants, see: See) -> Result<(), Error> {
+        if at.depth > self.limits.depth {
+            return Err(at.beyond(format!("archives are nested more than {} deep", self.limits.depth)));
         }
         match kind {
-            Kind::Zip => self.zip(file, name, depth, wants, see),
-            Kind::TarGz => self.tar(GzDecoder::new(file), name, depth, wants, see),
-            _ => self.tar(file, name, depth, wants, see),
+            Kind::Zip => self.zip(file, at, wants, see),
+            Kind::TarGz => {
+                // What is passed over is unpacked too.
+                let left = self.limits.total_bytes;
+                self.tar(Metered { inner: GzDecoder::new(file), left }, at, wants, see)
+            }
+            _ => self.tar(file, at, wants, see),
         }
     }
 
-    fn zip(&mut self, file: impl Read + Seek, name: &str, depth: usize, wants: Wants, see: See) -> Result<(), Error> {
-        let damaged = |what: zip::result::ZipError| Error::Archive { name: name.to_owned(), what: what.to_string() };
+    fn zip(&mut self, file: impl Read + Seek, at: &Place, wants: Wants, see: See) -> Result<(), Error> {
+        let damaged = |error: ZipError| match error {
+            ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => Error::Locked(at.name.to_owned()),
+            error => at.damaged(error.to_string()),
+        };
         let mut archive = zip::ZipArchive::new(file).map_err(damaged)?;
-        self.check_entries(name, archive.len())?;
+        self.count(at, archive.len())?;
         for i in 0..archive.len() {
             let entry = archive.by_index(i).map_err(damaged)?;
             if entry.is_dir() || entry.is_symlink() {
                 continue;
             }
             let inner = clean(&entry.name().map_err(damaged)?);
-            self.member(entry, name, &inner, depth, wants, see)?;
+            self.member(entry, at, &inner, wants, see)?;
         }
         Ok(())
     }
 
-    fn tar(&mut self, file: impl Read, name: &str, depth: usize, wants: Wants, see: See) -> Result<(), Error> {
-        let damaged = |what: std::io::Error| Error::Archive { name: name.to_owned(), what: what.to_string() };
+    fn tar(&mut self, file: impl Read, at: &Place, wants: Wants, see: See) -> Result<(), Error> {
+        let damaged = |error: io::Error| match error.kind() {
+            io::ErrorKind::FileTooLarge => at.beyond(error.to_string()),
+            _ => at.damaged(error.to_string()),
+        };
         let mut archive = tar::Archive::new(file);
-        for (i, entry) in archive.entries().map_err(damaged)?.enumerate() {
+        for entry in archive.entries().map_err(damaged)? {
             let entry = entry.map_err(damaged)?;
-            self.check_entries(name, i + 1)?;
+            self.count(at, 1)?;
             // Links and devices have no content of their own.
             if entry.header().entry_type().is_file() {
                 let inner = clean(&entry.path().map_err(damaged)?.to_string_lossy());
-                self.member(entry, name, &inner, depth, wants, see)?;
+                self.member(entry, at, &inner, wants, see)?;
             }
         }
         Ok(())
     }
 
     /// One file inside an archive. Its size is counted as it is read; headers may claim anything.
-    fn member(
-        &mut self,
-        entry: impl Read,
-        archive: &str,
-        inner: &str,
-        depth: usize,
-        wants: Wants,
-        see: See,
-    ) -> Result<(), Error> {
+    fn member(&mut self, entry: impl Read, at: &Place, inner: &str, wants: Wants, see: See) -> Result<(), Error> {
         let kind = Kind::of(inner);
         let nested = matches!(kind, Kind::Zip | Kind::Tar | Kind::TarGz);
         if !nested && !wants(kind) {
@@ -204,27 +252,62 @@ impl<'a> Walker<'a> {
         let mut bytes = Vec::new();
         let room = self.limits.file_bytes.min(self.limits.total_bytes.saturating_sub(self.unpacked));
         let read = entry.take(room + 1).read_to_end(&mut bytes);
-        read.map_err(|error| Error::Archive { name: archive.to_owned(), what: format!("`{inner}`: {error}") })?;
+        read.map_err(|error| at.damaged(format!("`{inner}`: {error}")))?;
         self.unpacked += bytes.len() as u64;
         if bytes.len() as u64 > room {
-            return Err(self.beyond(archive, format!("`{inner}` unpacks to more than {} MiB", room >> 20)));
+            return Err(at.beyond(format!("`{inner}` unpacks to more than {} MiB", room >> 20)));
         }
+        let shown = if at.shown.is_empty() { inner.to_owned() } else { format!("{}/{inner}", at.shown) };
         if nested {
-            return self.archive(Cursor::new(bytes), &format!("{archive}/{inner}"), kind, depth + 1, wants, see);
+            let place = Place { name: &format!("{}/{inner}", at.name), shown: &shown, depth: at.depth + 1 };
+            return self.archive(Cursor::new(bytes), &place, kind, wants, see);
         }
-        see(inner.to_owned(), kind, bytes);
+        see(format!("{}{shown}", self.root), kind, bytes);
         Ok(())
     }
 
-    fn check_entries(&self, name: &str, count: usize) -> Result<(), Error> {
-        if count <= self.limits.entries {
+    /// Counts files of archives, all together: archives may hold archives.
+    fn count(&mut self, at: &Place, files: usize) -> Result<(), Error> {
+        self.files = self.files.saturating_add(files);
+        if self.files <= self.limits.entries {
             return Ok(());
         }
-        Err(self.beyond(name, format!("it holds more than {} files", self.limits.entries)))
+        Err(at.beyond(format!("it holds more than {} files", self.limits.entries)))
+    }
+}
+
+/// An archive on the way.
+struct Place<'a> {
+    name: &'a str,
+    /// What its members' names begin with.
+    shown: &'a str,
+    /// Archives around it, itself among them.
+    depth: usize,
+}
+
+impl Place<'_> {
+    fn damaged(&self, what: String) -> Error {
+        Error::Archive { name: self.name.to_owned(), what }
     }
 
-    fn beyond(&self, name: &str, what: String) -> Error {
-        Error::Limit { name: name.to_owned(), what }
+    fn beyond(&self, what: String) -> Error {
+        let what = format!("{what}. Unpack it yourself and give the folder with the pictures");
+        Error::Limit { name: self.name.to_owned(), what }
+    }
+}
+
+/// A reader that fails beyond a number of bytes.
+struct Metered<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let too_much = || io::Error::new(io::ErrorKind::FileTooLarge, "it unpacks to more than can be meant");
+        self.left = self.left.checked_sub(count as u64).ok_or_else(too_much)?;
+        Ok(count)
     }
 }
 

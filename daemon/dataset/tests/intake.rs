@@ -1,6 +1,9 @@
 //! What people really bring: every format, odd files, hostile archives.
 
-use dataset::{Captions, Crop, Error, Found, Limits, Options, Photo, Skipped, scan};
+mod found;
+
+use dataset::{Captions, Crop, Error, Limits, Options, scan};
+use found::{Dataset, load};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use std::{
     fs,
@@ -12,30 +15,6 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 fn options() -> Options {
     Options { resolution: 64, crop: Crop::Center, limits: Limits::default() }
-}
-
-/// Everything that was found, held for looking at.
-struct Dataset {
-    photos: Vec<Photo>,
-    skipped: Vec<Skipped>,
-    notes: Vec<String>,
-    found: Found,
-}
-
-impl Dataset {
-    fn digest(&self) -> [u8; 32] {
-        self.found.digest()
-    }
-}
-
-fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
-    let mut photos = Vec::new();
-    let found = scan(paths, options, &Captions::new(), &mut |photo| {
-        photos.push(photo);
-        Ok::<_, Error>(())
-    })?;
-    photos.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Dataset { photos, skipped: found.skipped.clone(), notes: found.notes.clone(), found })
 }
 
 /// A picture that no other seed gives.
@@ -195,7 +174,10 @@ fn archives_in_folders_in_archives_are_opened() {
         ("u.tar", &tar(&[("w.png", &png(4))])),
     ]);
     let dataset = folder.good();
-    assert_eq!(names(&dataset), ["deep/x.png", "w.png", "y.png", "z.png"]);
+    assert_eq!(
+        names(&dataset),
+        ["some/outer.zip/folder/inner.zip/deep/x.png", "some/outer.zip/y.png", "t.tar.gz/z.png", "u.tar/w.png"]
+    );
     assert_eq!(dataset.photos[0].caption.as_deref(), Some("deep"));
     assert!(dataset.skipped.is_empty());
 }
@@ -290,7 +272,7 @@ fn hostile_archives_do_no_harm() {
 
     // Names that lead out are only names; nothing is written.
     let folder = Folder::of(&[("up.zip", &zip(&[("../../evil.png", &png(1)), ("/abs/root.png", &png(2))]))]);
-    assert_eq!(names(&folder.good()), ["abs/root.png", "evil.png"]);
+    assert_eq!(names(&folder.good()), ["up.zip/abs/root.png", "up.zip/evil.png"]);
     assert!(!folder.path().parent().expect("a parent").join("evil.png").exists());
 
     let mut links = tar::Builder::new(Vec::new());

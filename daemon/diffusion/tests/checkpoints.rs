@@ -154,6 +154,11 @@ fn damaged_tensors_are_named() {
     let message = refusal(&folder.write(&tensors, &[]));
     assert!(message.contains(key) && message.contains("[3, 3]"), "{message}");
 
+    // As in fp8 and quantised files, a type that is no float: refused on opening, not when the first such tensor is read.
+    tensors.insert(key.into(), whole[key].to_dtype(DType::I64).expect("integers"));
+    let message = refusal(&folder.write(&tensors, &[]));
+    assert!(message.contains(key) && message.contains("I64") && message.contains("fp16"), "{message}");
+
     for bad in [f32::NAN, f32::INFINITY] {
         let shape = whole[key].dims();
         let damaged = (Tensor::ones(shape, DType::F32, &Device::Cpu).expect("ones") * f64::from(bad)).expect("scaled");
@@ -198,6 +203,7 @@ fn other_models_are_refused_by_name() {
             &[("down_blocks.0.resnets.0.conv1.weight", &[8]), ("up_blocks.0.x", &[8]), ("conv_in.weight", &[8])],
         ),
         ("text encoder", &[("text_model.encoder.layers.0.mlp.fc1.weight", &[8, 8])]),
+        ("Playground 2.5", &[unet, ("edm_mean", &[1, 4, 1, 1]), ("edm_std", &[1, 4, 1, 1])]),
         ("ControlNet", &[("control_model.input_blocks.0.0.weight", &[8, 4, 3, 3])]),
         ("without its text encoders", &[unet]),
         ("not a Stable Diffusion checkpoint", &[("linear.weight", &[8, 8])]),

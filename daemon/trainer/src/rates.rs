@@ -1,5 +1,7 @@
 //! Learning rates over a run.
 
+use std::fmt;
+
 /// How a rate changes before its final fall.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ramp {
@@ -21,6 +23,18 @@ pub enum Ramp {
         /// Share of the run after which the rate is zero.
         freeze: f64,
     },
+}
+
+impl fmt::Display for Ramp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(rate) => write!(f, "{rate:.2e}"),
+            Self::Exponential { from, to } => write!(f, "{to:.2e}, rising from {from:.2e}"),
+            Self::Polynomial { peak, freeze, .. } => {
+                write!(f, "{peak:.2e}, falling, and frozen after {} %", 100.0 * freeze)
+            }
+        }
+    }
 }
 
 impl Ramp {

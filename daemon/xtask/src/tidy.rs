@@ -11,14 +11,16 @@ use std::{
 const LONGEST: usize = 400;
 
 /// Which of our crates each crate may use: arrows point down only.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("protocol", &[]),
     ("kernels", &[]),
     ("dataset", &[]),
     ("diffusion", &["kernels"]),
     ("synthetic", &["diffusion"]),
     ("trainer", &["diffusion", "kernels"]),
-    ("concept", &["dataset", "diffusion", "kernels", "trainer"]),
-    ("conceptd", &["concept", "dataset", "diffusion", "trainer"]),
+    ("concept", &["dataset", "diffusion", "kernels", "protocol", "trainer"]),
+    ("server", &["concept", "diffusion", "protocol"]),
+    ("conceptd", &["concept", "dataset", "diffusion", "protocol", "server", "trainer"]),
     ("xtask", &["diffusion", "kernels", "synthetic", "trainer"]),
 ];
 

@@ -27,7 +27,13 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
         ("modelspec.implementation", "sgm".into()),
         ("modelspec.title", plan.name.clone()),
         ("modelspec.trigger_phrase", trigger.clone()),
-        ("modelspec.usage_hint", format!("use together with {}_embeddings.safetensors", setup.stem)),
+        (
+            "modelspec.usage_hint",
+            match recipe.tokens {
+                0 => format!("call it `{}`", plan.name),
+                _ => format!("use together with {}_embeddings.safetensors", setup.stem),
+            },
+        ),
         ("modelspec.resolution", format!("{0}x{0}", plan.resolution)),
         ("modelspec.prediction_type", if velocity { "v" } else { "epsilon" }.into()),
         ("ss_base_model_version", if xl { "sdxl_base_v1-0" } else { "sd_v1" }.into()),

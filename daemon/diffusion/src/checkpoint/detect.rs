@@ -134,6 +134,9 @@ fn another_kind(file: &File) -> Option<&'static str> {
     if file.any(|key| key.starts_with("conditioner.embedders.0.model.")) && !second {
         return Some("this is an SDXL refiner; use the base model");
     }
+    if file.has("edm_mean") && file.has("edm_std") {
+        return Some("this is a Playground 2.5 model, whose noise differs from Stable Diffusion's");
+    }
     let encoders = ["cond_stage_model.", "conditioner.embedders."];
     if !file.any(|key| encoders.iter().any(|prefix| key.starts_with(prefix))) {
         return Some("this is a UNet without its text encoders; get the full checkpoint");

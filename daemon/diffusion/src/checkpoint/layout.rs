@@ -29,7 +29,7 @@ pub fn tensors(architecture: &Architecture) -> Vec<(String, Vec<usize>)> {
     list.0
 }
 
-/// Fails unless `source` has every tensor of `architecture` in its shape.
+/// Fails unless `source` has every tensor of `architecture` in its shape and in a type that can be computed with.
 pub(super) fn check(source: &dyn Source, architecture: &Architecture) -> Result<()> {
     compare(source, &tensors(architecture), architecture.family.name())
 }
@@ -54,6 +54,12 @@ fn compare(source: &dyn Source, wanted: &[(String, Vec<usize>)], model: &'static
         if trimmed(&info.shape) != trimmed(shape) {
             let path = source.path().to_owned();
             return Err(Error::Shape { path, key: key.clone(), found: info.shape.clone(), expected: shape.clone() });
+        }
+        // Known here, before anything is done with the file, and not when the first such tensor is read.
+        if info.float().is_none() {
+            let what =
+                format!("tensor `{key}` is stored as {:?}; get the model's fp16, bf16 or fp32 version", info.dtype);
+            return Err(Error::Refused { path: source.path().to_owned(), what });
         }
     }
     Ok(())

@@ -37,6 +37,19 @@ pub struct TensorInfo {
     pub shape: Vec<usize>,
 }
 
+impl TensorInfo {
+    /// The type that weights are read as; `None` if they cannot be computed with, such as fp8 and packed integers.
+    pub(super) fn float(&self) -> Option<DType> {
+        match self.dtype {
+            safetensors::Dtype::F16 => Some(DType::F16),
+            safetensors::Dtype::BF16 => Some(DType::BF16),
+            safetensors::Dtype::F32 => Some(DType::F32),
+            safetensors::Dtype::F64 => Some(DType::F64),
+            _ => None,
+        }
+    }
+}
+
 /// A safetensors file, memory-mapped: opening costs its header, tensors are paged in as they are read.
 pub struct MappedFile {
     path: PathBuf,
@@ -144,14 +157,11 @@ impl Source for MappedFile {
             let (path, example) = (self.path.clone(), key.to_owned());
             return Err(Error::Missing { path, count: 1, model: "the model", example });
         };
-        let dtype = match info.dtype {
-            safetensors::Dtype::F16 => DType::F16,
-            safetensors::Dtype::BF16 => DType::BF16,
-            safetensors::Dtype::F32 => DType::F32,
-            safetensors::Dtype::F64 => DType::F64,
-            safetensors::Dtype::I64 => DType::I64,
-            other => {
-                let what = format!("tensor `{key}` is stored as {other:?}; get the model's fp16, bf16 or fp32 version");
+        let dtype = match (info.float(), info.dtype) {
+            (Some(float), _) => float,
+            (None, safetensors::Dtype::I64) => DType::I64,
+            (None, other) => {
+                let what = format!("tensor `{key}` is stored as {other:?}, which cannot be read");
                 return Err(Error::Refused { path: self.path.clone(), what });
             }
         };

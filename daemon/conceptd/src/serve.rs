@@ -1,0 +1,170 @@
+//! `conceptd serve`, and what belongs to a running daemon: its settings and its token.
+
+use crate::{Failure, interrupt};
+use clap::Args;
+use serde_json::{Value, json};
+use server::{Config, Home, Layered};
+use std::{net::IpAddr, path::PathBuf};
+use tracing_subscriber::{EnvFilter, fmt::writer::MakeWriterExt};
+
+/// Where everything lies.
+#[derive(Args, Clone, Default)]
+pub struct HomeFlag {
+    /// The home folder [default: CONCEPTD_HOME, else the platform's folder for data].
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+}
+
+impl HomeFlag {
+    /// The home that is meant.
+    pub fn home(&self) -> Home {
+        let path = self.home.clone().unwrap_or_else(Home::usual);
+        Home::at(std::path::absolute(&path).unwrap_or(path))
+    }
+}
+
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    home: HomeFlag,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// Settings that can be given for one start.
+#[derive(Args, Default)]
+pub struct Flags {
+    /// The port; 0 for any that is free.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Listen elsewhere than on this machine alone. Anybody who can reach the address can try.
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// Folders with checkpoints, in place of those in config.toml.
+    #[arg(long = "models", value_name = "DIR")]
+    models: Vec<PathBuf>,
+    /// Folders from which data sets may be made by path.
+    #[arg(long = "root", value_name = "DIR")]
+    roots: Vec<PathBuf>,
+    /// Threads of a worker; 0 for one each core.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Forbid every outgoing connection.
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Flags {
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        let mut values = Vec::new();
+        if let Some(port) = self.port {
+            values.push(("port", port.into()));
+        }
+        if let Some(address) = self.address {
+            values.push(("address", address.to_string().into()));
+        }
+        if let Some(threads) = self.threads {
+            values.push(("threads", threads.into()));
+        }
+        for (key, folders) in [("models", &self.models), ("roots", &self.roots)] {
+            if !folders.is_empty() {
+                values.push((key, folders.iter().map(|folder| folder.display().to_string()).collect()));
+            }
+        }
+        if self.offline {
+            values.push(("offline", true.into()));
+        }
+        values
+    }
+}
+
+/// The settings of a home with every layer.
+pub fn settings(home: &Home, flags: &Flags) -> Result<Layered, Failure> {
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    server::layered(home, environment, flags.values()).map_err(crate::usage)
+}
+
+impl Serve {
+    pub fn run(self) -> Result<(), Failure> {
+        let home = self.home.home();
+        let Layered { config, .. } = settings(&home, &self.flags)?;
+        listen_to_logs(&home, &config)?;
+        interrupt::listen()?;
+        let ready = |beacon: &server::Beacon| println!("conceptd listens on {}", beacon.url);
+        let program = std::env::current_exe()?;
+        match server::serve(home, config, program, ready, interrupt::asked) {
+            Err(error @ server::Error::Taken(_)) => Err(crate::usage(error)),
+            result => Ok(result?),
+        }
+    }
+}
+
+/// Logs go to standard error for people, and as lines of JSON to a file that is begun anew when it has grown.
+fn listen_to_logs(home: &Home, config: &Config) -> anyhow::Result<()> {
+    const LARGEST: u64 = 10 << 20;
+    let folder = home.path().join("logs");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("conceptd.jsonl");
+    if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST) {
+        std::fs::rename(&path, folder.join("conceptd.1.jsonl"))?;
+    }
+    let file = std::fs::File::options().create(true).append(true).open(&path)?;
+    let filter = EnvFilter::try_new(&config.log)?;
+    let file = std::sync::Mutex::new(file).with_max_level(tracing::Level::TRACE);
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(file).init();
+    Ok(())
+}
+
+#[derive(Args)]
+pub struct ShowConfig {
+    #[command(flatten)]
+    home: HomeFlag,
+    #[command(flatten)]
+    flags: Flags,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ShowConfig {
+    /// Prints every setting in effect and where it comes from.
+    pub fn run(self) -> Result<(), Failure> {
+        let home = self.home.home();
+        let Layered { config, origins } = settings(&home, &self.flags)?;
+        let values = serde_json::to_value(&config)?;
+        if self.json {
+            println!(
+                "{}",
+                serde_json::to_string_pretty(
+                    &json!({ "config": values, "origins": origins, "file": home.config_file() })
+                )?
+            );
+            return Ok(());
+        }
+        println!("# {}", home.config_file().display());
+        for (key, origin) in &origins {
+            let value = key.split('.').fold(&values, |value, part| &value[part]);
+            println!("{key} = {value}   # {}", serde_json::to_value(origin)?.as_str().unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Token {
+    #[command(flatten)]
+    home: HomeFlag,
+    /// Make a new one; clients that have the old one are locked out from the daemon's next start.
+    #[arg(long)]
+    new: bool,
+}
+
+impl Token {
+    /// Prints the token.
+    pub fn run(self) -> Result<(), Failure> {
+        let home = self.home.home();
+        println!("{}", if self.new { home.new_token()? } else { home.token()? });
+        Ok(())
+    }
+}

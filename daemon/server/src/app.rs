@@ -1,0 +1,97 @@
+//! What every part of the daemon shares.
+
+use crate::{
+    Config, Home, Result,
+    jobs::Controls,
+    metrics::Metrics,
+    models::Models,
+    platform,
+    store::{Document, Store},
+};
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::{Semaphore, watch};
+
+/// The running daemon.
+pub struct App {
+    /// Its home folder.
+    pub home: Home,
+    /// Its settings.
+    pub config: Config,
+    /// Everything that is known.
+    pub(crate) store: Store,
+    /// What requests must show.
+    pub(crate) token: String,
+    /// The program that workers run.
+    pub(crate) program: PathBuf,
+    /// The port that is listened on.
+    pub(crate) port: u16,
+    /// The wires to running jobs.
+    pub(crate) controls: Controls,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// The checkpoints.
+    pub(crate) models: Models,
+    /// One survey at a time: each decodes pictures.
+    pub(crate) surveys: Semaphore,
+    stop: watch::Sender<bool>,
+    memory_budget: u64,
+}
+
+impl App {
+    /// Opens the database of a home.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn open(home: Home, config: Config, token: String, program: PathBuf, port: u16) -> Result<Self> {
+        let store = Store::open(&home.database())?;
+        let memory_budget = match config.memory_budget {
+            0 => platform::memory_bytes() / 10 * 9,
+            bytes => bytes,
+        };
+        Ok(Self {
+            models: Models::new(&home, &config),
+            home,
+            config,
+            store,
+            token,
+            program,
+            port,
+            controls: Controls::default(),
+            metrics: Metrics::default(),
+            surveys: Semaphore::new(1),
+            stop: watch::channel(false).0,
+            memory_budget,
+        })
+    }
+
+    /// Bytes that a worker may take before it counts as spilling.
+    pub(crate) fn memory_budget(&self) -> u64 {
+        self.memory_budget
+    }
+
+    /// Finds a document without holding up whoever else answers.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub(crate) async fn read<D: Document + Send + 'static>(self: &Arc<Self>, id: &str) -> Result<Option<D>> {
+        let (app, id) = (self.clone(), id.to_owned());
+        crate::blocking(move || app.store.get(&id)).await
+    }
+
+    /// Begins to stop.
+    pub(crate) fn stop(&self) {
+        let _ = self.stop.send(true);
+        self.controls.ring();
+    }
+
+    /// Whether the daemon is stopping.
+    pub(crate) fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits until the daemon is stopping.
+    pub(crate) async fn stopped(&self) {
+        let mut stop = self.stop.subscribe();
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}

@@ -1,0 +1,206 @@
+//! Settings: defaults, then the file, then the environment, then flags. One place, and each value knows where it is from.
+
+use crate::{Error, Home, Result};
+use protocol::Limits;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address that is listened on. Others than loopback open the daemon to the network.
+    pub address: IpAddr,
+    /// The port; 0 for any that is free.
+    pub port: u16,
+    /// Names under which requests may call this machine, beside localhost.
+    pub allowed_hosts: Vec<String>,
+    /// Pages that may call, such as `http://127.0.0.1:8188`, beside the daemon's own.
+    pub allowed_origins: Vec<String>,
+    /// Folders from which data sets may be made by path.
+    pub roots: Vec<PathBuf>,
+    /// Folders with checkpoints.
+    pub models: Vec<PathBuf>,
+    /// Seconds that a drawing worker keeps its base loaded.
+    pub keep_alive: u64,
+    /// Forbids every outgoing connection.
+    pub offline: bool,
+    /// Threads of a worker; 0 for one each core.
+    pub threads: usize,
+    /// Bytes of memory that a worker may take; 0 for nine tenths of the machine's.
+    pub memory_budget: u64,
+    /// Seconds after which a silent worker counts as hung.
+    pub worker_silence: u64,
+    /// What is logged: error, warn, info, debug or trace.
+    pub log: String,
+    /// What is refused.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::from([127, 0, 0, 1]),
+            port: 7470,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            roots: Vec::new(),
+            models: Vec::new(),
+            keep_alive: 300,
+            offline: false,
+            threads: 0,
+            memory_budget: 0,
+            worker_silence: 120,
+            log: "info".into(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// `config.toml`.
+    File,
+    /// A variable such as `CONCEPTD_PORT`.
+    Environment,
+    /// A flag of the command.
+    Flag,
+}
+
+/// The settings with where each comes from.
+pub struct Layered {
+    /// The settings in effect.
+    pub config: Config,
+    /// By dotted name, such as `limits.pictures`.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Prefix of variables.
+const PREFIX: &str = "CONCEPTD_";
+
+/// Reads every layer. `flags` are values by dotted name.
+///
+/// # Errors
+/// If a layer has an unknown name or a value that cannot be used; the message says which and where.
+pub fn layered(
+    home: &Home,
+    environment: impl Iterator<Item = (String, String)>,
+    flags: Vec<(&str, Value)>,
+) -> Result<Layered> {
+    let defaults = flat(serde_json::to_value(Config::default()).map_err(Error::bug)?);
+    let mut values = defaults.clone();
+    let mut origins: BTreeMap<String, Origin> = values.keys().map(|key| (key.clone(), Origin::Default)).collect();
+    let mut set = |key: String, value: Value, origin: Origin, whence: &str| -> Result<()> {
+        if !defaults.contains_key(&key) {
+            let known = defaults.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(Error::Config(format!("{whence}: there is no setting `{key}`; there are {known}")));
+        }
+        values.insert(key.clone(), value);
+        // Checked one by one, so that the message can say which is wrong.
+        nested(&values).map_err(|error| Error::Config(format!("{whence}: `{key}`: {error}")))?;
+        origins.insert(key, origin);
+        Ok(())
+    };
+    let file = home.config_file();
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let whence = file.display().to_string();
+            let table: toml::Table = text.parse().map_err(|error| Error::Config(format!("{whence}: {error}")))?;
+            for (key, value) in flat(serde_json::to_value(table).map_err(Error::bug)?) {
+                set(key, value, Origin::File, &whence)?;
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(Error::Disk { path: file, source }),
+    }
+    for (name, text) in environment {
+        let Some(key) = name.strip_prefix(PREFIX).map(str::to_lowercase).filter(|key| key != "home") else { continue };
+        let key = key.replace("limits_", "limits.");
+        // Variables of newer or older versions, and of the tests, are none of our business.
+        if let Some(default) = defaults.get(&key) {
+            set(key, from_text(&text, default), Origin::Environment, &name)?;
+        }
+    }
+    for (key, value) in flags {
+        set(key.to_owned(), value, Origin::Flag, &format!("--{}", key.replace('_', "-")))?;
+    }
+    let config = nested(&values).map_err(|error| Error::Config(error.to_string()))?;
+    Ok(Layered { config, origins })
+}
+
+/// A variable's text as a value of the default's kind. Lists are separated as `PATH` is.
+fn from_text(text: &str, default: &Value) -> Value {
+    match default {
+        Value::Bool(_) => text.parse().map_or_else(|_| Value::from(text), Value::Bool),
+        Value::Number(_) => text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from),
+        Value::Array(_) => std::env::split_paths(text).map(|part| Value::from(part.display().to_string())).collect(),
+        _ => Value::from(text),
+    }
+}
+
+/// Nested objects as dotted names.
+fn flat(value: Value) -> Map<String, Value> {
+    let mut out = Map::new();
+    for (key, value) in value.as_object().cloned().unwrap_or_default() {
+        match value {
+            Value::Object(inner) => out.extend(inner.into_iter().map(|(name, value)| (format!("{key}.{name}"), value))),
+            value => drop(out.insert(key, value)),
+        }
+    }
+    out
+}
+
+fn nested(values: &Map<String, Value>) -> std::result::Result<Config, serde_json::Error> {
+    let mut out = Map::new();
+    for (key, value) in values {
+        match key.split_once('.') {
+            None => drop(out.insert(key.clone(), value.clone())),
+            Some((outer, inner)) => {
+                if let Value::Object(map) = out.entry(outer).or_insert_with(|| Value::Object(Map::new())) {
+                    map.insert(inner.to_owned(), value.clone());
+                }
+            }
+        }
+    }
+    serde_json::from_value(Value::Object(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_layers_win_and_say_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::at(folder.path().to_owned());
+        std::fs::write(home.config_file(), "port = 1\nkeep_alive = 9\n[limits]\npictures = 7\n").expect("written");
+        let environment = [("CONCEPTD_PORT", "2"), ("CONCEPTD_LIMITS_FILE_BYTES", "5"), ("CONCEPTD_OTHER", "x")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter();
+        let layered = layered(&home, environment, vec![("port", 3.into())]).expect("settings");
+        let Config { port, keep_alive, limits, .. } = layered.config;
+        assert_eq!((port, keep_alive, limits.pictures, limits.file_bytes), (3, 9, 7, 5));
+        let origin = |key: &str| layered.origins[key];
+        assert_eq!(
+            [origin("port"), origin("keep_alive"), origin("limits.file_bytes"), origin("offline")],
+            [Origin::Flag, Origin::File, Origin::Environment, Origin::Default]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::at(folder.path().to_owned());
+        let error = |text: &str| {
+            std::fs::write(home.config_file(), text).expect("written");
+            layered(&home, std::iter::empty(), Vec::new()).err().expect("refused").to_string()
+        };
+        assert!(error("prot = 1").contains("`prot`"));
+        assert!(error("port = \"x\"").contains("config.toml: `port`"));
+        assert!(error("port = ").contains("config.toml"));
+    }
+}

@@ -1,0 +1,167 @@
+//! The library: import, look, rename, delete, download.
+
+use super::{
+    error::{Answer, ApiError},
+    files::send,
+    input::{PATIENCE, idempotency_key, json, media_type, paging},
+};
+use crate::{App, Blobs, Error, library, store::Concept};
+use actix_multipart::Multipart;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path as UrlPath, Payload},
+};
+use futures_util::StreamExt;
+use protocol::{ConceptChange, ConceptPage, ErrorCode, Mode};
+use std::{path::Path, sync::Arc};
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+/// `POST /v1/concepts`.
+pub async fn import(app: Data<App>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    // Importing the same bundle twice makes two versions; a key makes it one.
+    let key = idempotency_key(&request)?;
+    if let Some(key) = key.clone() {
+        let store = app.clone();
+        let made = crate::blocking(move || match store.store.request(&key)? {
+            Some((id, _)) => store.store.get::<Concept>(&id),
+            None => Ok(None),
+        });
+        if let Some(concept) = made.await? {
+            return Ok(HttpResponse::Created().json(concept.view));
+        }
+    }
+    if media_type(&request) != "multipart/form-data" {
+        return Err(ApiError::media_type("send the bundle as multipart/form-data"));
+    }
+    let staged = app.home.staging()?;
+    let form = receive(&app, Multipart::new(request.headers(), payload), &staged.join("bundle.tar")).await;
+    let result = match form {
+        Ok((name, mode)) => {
+            let (store, tar) = (app.clone(), staged.join("bundle.tar"));
+            let imported =
+                crate::blocking(move || library::import(&store, &tar, name.as_deref(), mode, key.as_deref()));
+            match imported.await? {
+                Ok(concept) => Ok(HttpResponse::Created().json(concept.view)),
+                Err(error) => Err(ApiError::unusable(ErrorCode::Bundle, "file", error.to_string())),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    let _ = std::fs::remove_dir_all(&staged);
+    result
+}
+
+/// Streams the bundle to disk and returns the other fields.
+async fn receive(app: &Arc<App>, mut form: Multipart, to: &Path) -> Result<(Option<String>, Mode), ApiError> {
+    let broken = |error: actix_multipart::MultipartError| ApiError::malformed(format!("the form is damaged: {error}"));
+    let (mut name, mut mode, mut there) = (None, None, false);
+    while let Some(field) = timeout(PATIENCE, form.next()).await.map_err(|_| ApiError::timeout())? {
+        let mut field = field.map_err(broken)?;
+        let which = field.content_disposition().and_then(|d| d.get_name()).unwrap_or_default().to_owned();
+        let limit = match which.as_str() {
+            "file" => app.config.limits.dataset_bytes,
+            "name" | "mode" => 1000,
+            _ => return Err(ApiError::invalid("file", "send the fields `file`, `mode` and optionally `name`")),
+        };
+        let mut file = match which.as_str() {
+            "file" => Some(tokio::fs::File::create(to).await.map_err(Error::disk(to))?),
+            _ => None,
+        };
+        let (mut text, mut length) = (Vec::new(), 0);
+        while let Some(chunk) = timeout(PATIENCE, field.next()).await.map_err(|_| ApiError::timeout())? {
+            let chunk = chunk.map_err(broken)?;
+            length += chunk.len() as u64;
+            if length > limit {
+                return Err(ApiError::too_large(format!("`{which}` is larger than {limit} bytes")));
+            }
+            match &mut file {
+                Some(file) => file.write_all(&chunk).await.map_err(Error::disk(to))?,
+                None => text.extend_from_slice(&chunk),
+            }
+        }
+        if let Some(file) = file {
+            file.sync_all().await.map_err(Error::disk(to))?;
+            there = true;
+            continue;
+        }
+        let text = String::from_utf8(text).map_err(|_| ApiError::invalid(which.as_str(), "send UTF-8"))?;
+        if which == "name" {
+            name = Some(text);
+        } else {
+            let parsed = serde_json::from_value::<Mode>(text.into());
+            mode = Some(parsed.map_err(|_| ApiError::invalid("mode", "choose face, object or style"))?);
+        }
+    }
+    if !there {
+        return Err(ApiError::invalid("file", "the form holds no bundle in the field `file`"));
+    }
+    let mode = mode.ok_or_else(|| ApiError::invalid("mode", "say what the concept is of: face, object or style"))?;
+    Ok((name, mode))
+}
+
+async fn find(app: &Arc<App>, id: &str) -> Result<Concept, ApiError> {
+    app.read::<Concept>(id).await?.ok_or_else(|| ApiError::not_found("such concept"))
+}
+
+/// `GET /v1/concepts`.
+pub async fn list(app: Data<App>, request: HttpRequest) -> Answer {
+    let (after, limit) = paging(&request)?;
+    let (items, next) = crate::blocking(move || app.store.page::<Concept>(after.as_deref(), limit)).await?;
+    let items = items.into_iter().map(|concept| concept.view).collect();
+    Ok(HttpResponse::Ok().json(ConceptPage { items, next }))
+}
+
+/// `GET /v1/concepts/{id}`.
+pub async fn get(app: Data<App>, id: UrlPath<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(find(&app.into_inner(), &id).await?.view))
+}
+
+/// `PATCH /v1/concepts/{id}`.
+pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let (ConceptChange { name }, _) = json(&app, &request, payload).await?;
+    concept::safe_name(&name).map_err(|error| ApiError::invalid("name", error.to_string()))?;
+    find(&app, &id).await?;
+    let (store, id) = (app.clone(), id.into_inner());
+    let renamed = crate::blocking(move || {
+        let version = store.store.versions_of(&name)? + 1;
+        store.store.update::<Concept, _>(&id, |concept| {
+            if concept.view.name != name {
+                concept.view.version = version;
+                concept.view.name = name;
+            }
+        })
+    });
+    let (concept, ()) = renamed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;
+    Ok(HttpResponse::Ok().json(concept.view))
+}
+
+/// `DELETE /v1/concepts/{id}`.
+pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    find(&app, &id).await?;
+    let (store, id) = (app.clone(), id.into_inner());
+    crate::blocking(move || {
+        store.home.discard(&store.home.concept(&id))?;
+        store.store.remove::<Concept>(&id)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `GET /v1/concepts/{id}/bundle`.
+pub async fn bundle(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    let concept = find(&app, &id).await?.view;
+    let path = library::bundle_of(&app.home, &concept)?.ok_or_else(|| ApiError::not_found("such file any more"))?;
+    send(&path, "application/x-tar", Some(&library::bundle_file(&concept.stem))).await
+}
+
+/// `GET /v1/concepts/{id}/preview`.
+pub async fn preview(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    find(&app, &id).await?;
+    let path = app.home.get(&id, library::PREVIEW)?.ok_or_else(|| ApiError::not_found("preview of this concept"))?;
+    send(&path, "image/png", None).await
+}

@@ -1,0 +1,178 @@
+//! Pictures: asked for, looked at.
+
+use super::{
+    error::{Answer, ApiError},
+    files::{plain_name, send},
+    input::{idempotency_key, json, other_body, paging},
+    prompts::check_strengths,
+};
+use crate::{
+    App, Error, library,
+    planning::{self, Refused, concept_of},
+    store::{Checkpoint, Creation, Submitted, Work},
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::LOCATION,
+    web::{Data, Path as UrlPath, Payload},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use protocol::{CreateTask, CreationPage, CreationRequest, CreationView, ErrorCode};
+use std::{path::PathBuf, sync::Arc};
+
+/// `POST /v1/creations`.
+pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let key = idempotency_key(&request)?;
+    let (mut asked, digest) = json::<CreationRequest>(&app, &request, payload).await?;
+    check(&asked)?;
+    let init = asked.init_image.take().map(|text| BASE64_STANDARD.decode(text));
+    let init =
+        init.transpose().map_err(|error| ApiError::invalid("init_image", format!("this is no base64: {error}")))?;
+    let store = app.clone();
+    let prepared = crate::blocking(move || Ok(prepare(&store, asked, init.as_deref())));
+    let creation = prepared.await??;
+    let store = app.clone();
+    let submitted = crate::blocking(move || {
+        store.store.submit_creation(creation, key.as_deref().map(|key| (key, digest.as_str())))
+    });
+    let creation = match submitted.await? {
+        Submitted::New(creation) | Submitted::Earlier(creation) => creation,
+        Submitted::OtherBody => return Err(other_body()),
+    };
+    app.controls.ring();
+    let location = format!("/v1/creations/{}", creation.id);
+    Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(view(creation)))
+}
+
+fn check(asked: &CreationRequest) -> Result<(), ApiError> {
+    check_strengths(&asked.concepts)?;
+    if asked.prompt.is_empty() || asked.prompt.len() > 2000 || asked.negative.len() > 2000 {
+        return Err(ApiError::invalid("prompt", "give prompts of at most 2000 bytes"));
+    }
+    for (field, side) in [("width", asked.width), ("height", asked.height)] {
+        if side.is_some_and(|side| side % 64 != 0 || !(64..=4096).contains(&side)) {
+            return Err(ApiError::invalid(field, "choose a multiple of 64 from 64 to 4096"));
+        }
+    }
+    let within = |field: &str, value: f64, least: f64, most: f64| match (least..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(ApiError::invalid(field, format!("choose {least} to {most}"))),
+    };
+    within("steps", asked.steps as f64, 1.0, 1000.0)?;
+    within("cfg", asked.cfg, 0.0, 100.0)?;
+    within("count", asked.count as f64, 1.0, 64.0)?;
+    within("init_strength", asked.init_strength, 0.0, 1.0)?;
+    within("seed", asked.seed as f64, 0.0, 9_007_199_254_740_991.0)
+}
+
+/// Finds concepts and base, and keeps the init image.
+fn prepare(app: &App, asked: CreationRequest, init: Option<&[u8]>) -> Result<Creation, Refused> {
+    let mut concepts = Vec::new();
+    for applied in &asked.concepts {
+        let concept = concept_of(app, "concepts", &applied.concept)?.view;
+        let Some(bundle) = library::bundle_of(&app.home, &concept)? else {
+            let detail = format!("the files of `{}` are gone", concept.name);
+            return Err(Refused::Field("concepts", ErrorCode::NotFound, detail));
+        };
+        concepts.push((bundle, concept, applied.strength));
+    }
+    let base = match &asked.base {
+        Some(base) => planning::base(app, base)?,
+        None => own_base(app, concepts.first().and_then(|(_, concept, _)| concept.base_sha256.as_deref()))?,
+    };
+    let id = crate::id("creation")?;
+    let out = app.home.creation(&id);
+    std::fs::create_dir_all(&out).map_err(Error::disk(&out))?;
+    let init = match init {
+        None => None,
+        Some(bytes) => {
+            let path = out.join("init");
+            crate::write_whole(&path, bytes)?;
+            Some((path, asked.init_strength))
+        }
+    };
+    let task = CreateTask {
+        base: base.path.into(),
+        concepts: concepts.into_iter().map(|(bundle, concept, strength)| (bundle, concept.name, strength)).collect(),
+        prompt: asked.prompt.clone(),
+        negative: asked.negative.clone(),
+        width: asked.width,
+        height: asked.height,
+        steps: asked.steps,
+        cfg: asked.cfg,
+        seed: asked.seed,
+        count: asked.count,
+        init,
+        out,
+        threads: app.config.threads,
+    };
+    Ok(Creation { id, request: asked, task, work: Work::queued(0), files: Vec::new() })
+}
+
+/// The checkpoint that a concept was trained on.
+fn own_base(app: &App, digest: Option<&str>) -> Result<Checkpoint, Refused> {
+    let Some(digest) = digest else {
+        let detail = "say which checkpoint to draw with".to_owned();
+        return Err(Refused::Field("base", ErrorCode::Invalid, detail));
+    };
+    let known = app.models.list(&app.store)?;
+    known.into_iter().find(|checkpoint| checkpoint.sha256.as_deref() == Some(digest)).ok_or_else(|| {
+        let detail =
+            "the checkpoint that the concept was trained on is not among the models, or not read yet; name one"
+                .to_owned();
+        Refused::Field("base", ErrorCode::NotFound, detail)
+    })
+}
+
+fn view(creation: Creation) -> CreationView {
+    let pictures = creation.files.iter().map(|file| format!("/v1/creations/{}/pictures/{file}", creation.id)).collect();
+    CreationView {
+        state: creation.work.state,
+        failure: creation.work.failure,
+        created_at_ms: creation.work.created_at_ms,
+        finished_at_ms: creation.work.finished_at_ms,
+        pictures,
+        request: creation.request,
+        id: creation.id,
+    }
+}
+
+async fn find(app: &Arc<App>, id: &str) -> Result<Creation, ApiError> {
+    app.read::<Creation>(id).await?.ok_or_else(|| ApiError::not_found("such creation"))
+}
+
+/// `GET /v1/creations`.
+pub async fn list(app: Data<App>, request: HttpRequest) -> Answer {
+    let (after, limit) = paging(&request)?;
+    let (items, next) = crate::blocking(move || app.store.page::<Creation>(after.as_deref(), limit)).await?;
+    Ok(HttpResponse::Ok().json(CreationPage { items: items.into_iter().map(view).collect(), next }))
+}
+
+/// `GET /v1/creations/{id}`.
+pub async fn get(app: Data<App>, id: UrlPath<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(view(find(&app.into_inner(), &id).await?)))
+}
+
+/// `POST /v1/creations/{id}/cancel`.
+pub async fn cancel(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let (store, id) = (app.into_inner(), id.into_inner());
+    let cancelled = crate::blocking(move || store.controls.cancel_creation(&store.store, &id)).await?;
+    match cancelled {
+        None => Err(ApiError::not_found("such creation")),
+        Some(Err(_)) => Err(ApiError::conflict("the creation is over")),
+        Some(Ok(creation)) => Ok(HttpResponse::Ok().json(view(creation))),
+    }
+}
+
+/// `GET /v1/creations/{id}/pictures/{file}`.
+pub async fn picture(app: Data<App>, path: UrlPath<(String, String)>) -> Answer {
+    let (app, (id, file)) = (app.into_inner(), path.into_inner());
+    let creation = find(&app, &id).await?;
+    let name = plain_name(&file)?;
+    if !creation.files.iter().any(|known| known == name) {
+        return Err(ApiError::not_found("such picture"));
+    }
+    let path: PathBuf = creation.task.out.join(name);
+    send(&path, "image/png", None).await
+}

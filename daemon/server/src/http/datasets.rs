@@ -1,0 +1,205 @@
+//! Data sets: uploads and local paths, surveys, prompts.
+
+use super::{
+    error::{Answer, ApiError},
+    input::{PATIENCE, idempotency_key, json, media_type, other_body, paging},
+};
+use crate::{
+    App, Error, intake,
+    store::{DatasetRecord, Submitted, now_ms},
+};
+use actix_multipart::Multipart;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path as UrlPath, Payload},
+};
+use futures_util::StreamExt;
+use protocol::{Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, ErrorCode};
+use std::{collections::HashSet, path::Path, sync::Arc};
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+/// `POST /v1/datasets`.
+pub async fn create(app: Data<App>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let key = idempotency_key(&request)?;
+    if let Some(key) = &key
+        && let Some(view) = made_before(&app, key).await?
+    {
+        return Ok(HttpResponse::Created().json(view));
+    }
+    let staged = app.home.staging()?;
+    let result = match media_type(&request).as_str() {
+        "application/json" => from_path(&app, &request, payload, &staged).await,
+        "multipart/form-data" => receive(&app, Multipart::new(request.headers(), payload), &staged).await,
+        _ => Err(ApiError::media_type("send files as multipart/form-data, or a path as application/json")),
+    };
+    let result = match result {
+        Ok(()) => keep(&app, &staged, key).await,
+        Err(error) => Err(error),
+    };
+    // What could not be used is not kept; on success nothing is left there.
+    let _ = std::fs::remove_dir_all(&staged);
+    Ok(HttpResponse::Created().json(result?))
+}
+
+/// Uploads are not read again to compare bodies: the key alone counts.
+const ANY_BODY: &str = "upload";
+
+async fn made_before(app: &Arc<App>, key: &str) -> Result<Option<DatasetView>, ApiError> {
+    let (store, key) = (app.clone(), key.to_owned());
+    let made = crate::blocking(move || match store.store.request(&key)? {
+        Some((id, _)) => store.store.get::<DatasetRecord>(&id),
+        None => Ok(None),
+    });
+    Ok(made.await?.map(view))
+}
+
+/// Looks through what was staged and makes a data set of it.
+async fn keep(app: &Arc<App>, staged: &Path, key: Option<String>) -> Result<DatasetView, ApiError> {
+    let survey = match intake::survey(app, staged).await? {
+        Ok(survey) => survey,
+        Err(failure) => return Err(ApiError::unusable(failure.code, "files", failure.reason)),
+    };
+    let most = app.config.limits.pictures;
+    if survey.pictures.len() as u64 > most {
+        return Err(ApiError::too_large(format!("there are {} pictures; the limit is {most}", survey.pictures.len())));
+    }
+    let id = crate::id("dataset")?;
+    let record = DatasetRecord {
+        bytes: intake::size(staged),
+        id: id.clone(),
+        created_at_ms: now_ms(),
+        survey,
+        captions: Default::default(),
+    };
+    let folder = app.home.dataset(&id);
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).map_err(Error::disk(parent))?;
+    }
+    std::fs::rename(staged, &folder).map_err(Error::disk(staged))?;
+    let store = app.clone();
+    let stored = crate::blocking(move || store.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY))));
+    match stored.await? {
+        Submitted::New(record) => Ok(view(record)),
+        // The same upload ran beside this one and was faster.
+        Submitted::Earlier(record) => {
+            app.home.discard(&folder)?;
+            Ok(view(record))
+        }
+        Submitted::OtherBody => Err(other_body()),
+    }
+}
+
+async fn from_path(app: &Arc<App>, request: &HttpRequest, payload: Payload, staged: &Path) -> Result<(), ApiError> {
+    let (DatasetFromPath { path }, _) = json(app, request, payload).await?;
+    let (app, staged) = (app.clone(), staged.to_owned());
+    let copied = crate::blocking(move || Ok(intake::copy(&app, Path::new(&path), &staged)));
+    copied.await?.map_err(|reason| ApiError::unusable(ErrorCode::Dataset, "path", reason))
+}
+
+/// Streams the files of a form to disk.
+async fn receive(app: &Arc<App>, mut form: Multipart, staged: &Path) -> Result<(), ApiError> {
+    let limits = &app.config.limits;
+    let broken = |error: actix_multipart::MultipartError| ApiError::malformed(format!("the form is damaged: {error}"));
+    let (mut names, mut total) = (HashSet::new(), 0u64);
+    while let Some(field) = timeout(PATIENCE, form.next()).await.map_err(|_| ApiError::timeout())? {
+        let mut field = field.map_err(broken)?;
+        let disposition = field.content_disposition();
+        if disposition.and_then(|d| d.get_name()) != Some("files") {
+            return Err(ApiError::invalid("files", "send every file in the field `files`"));
+        }
+        let given = disposition.and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
+        let name = intake::safe_path(&given).map_err(|reason| ApiError::invalid("files", reason))?;
+        // Windows and macOS know no difference between these.
+        if !names.insert(name.to_lowercase()) {
+            return Err(ApiError::invalid("files", format!("`{name}` comes twice; give the files different names")));
+        }
+        if names.len() as u64 > limits.pictures.saturating_mul(3) {
+            return Err(ApiError::too_large(format!("more than {} files", limits.pictures.saturating_mul(3))));
+        }
+        let path = staged.join(&name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::disk(folder))?;
+        }
+        let mut file = tokio::fs::File::create(&path).await.map_err(Error::disk(&path))?;
+        let mut length = 0u64;
+        while let Some(chunk) = timeout(PATIENCE, field.next()).await.map_err(|_| ApiError::timeout())? {
+            let chunk = chunk.map_err(broken)?;
+            length += chunk.len() as u64;
+            total += chunk.len() as u64;
+            // An archive may be as large as a whole data set.
+            let most = if intake::is_archive(&name) { limits.dataset_bytes } else { limits.file_bytes };
+            if length > most {
+                return Err(ApiError::too_large(format!("`{name}` is larger than {most} bytes")));
+            }
+            if total > limits.dataset_bytes {
+                return Err(ApiError::too_large(format!("the files are larger than {} bytes", limits.dataset_bytes)));
+            }
+            file.write_all(&chunk).await.map_err(Error::disk(&path))?;
+        }
+        file.sync_all().await.map_err(Error::disk(&path))?;
+    }
+    if names.is_empty() {
+        return Err(ApiError::invalid("files", "the form holds no files"));
+    }
+    Ok(())
+}
+
+fn view(record: DatasetRecord) -> DatasetView {
+    DatasetView { survey: record.effective(), id: record.id, bytes: record.bytes, created_at_ms: record.created_at_ms }
+}
+
+/// `GET /v1/datasets`.
+pub async fn list(app: Data<App>, request: HttpRequest) -> Answer {
+    let (after, limit) = paging(&request)?;
+    let page = crate::blocking(move || app.store.page::<DatasetRecord>(after.as_deref(), limit));
+    let (items, next) = page.await?;
+    let items = items.into_iter().map(|record| DatasetSummary {
+        id: record.id,
+        pictures: record.survey.pictures.len() as u64,
+        bytes: record.bytes,
+        created_at_ms: record.created_at_ms,
+    });
+    Ok(HttpResponse::Ok().json(DatasetPage { items: items.collect(), next }))
+}
+
+/// `GET /v1/datasets/{id}`.
+pub async fn get(app: Data<App>, id: UrlPath<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(view(find(&app.into_inner(), &id).await?)))
+}
+
+/// `GET /v1/datasets/{id}/captions`.
+pub async fn captions(app: Data<App>, id: UrlPath<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(find(&app.into_inner(), &id).await?.captions()))
+}
+
+/// `PUT /v1/datasets/{id}/captions`.
+pub async fn set_captions(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    const LONGEST: usize = 10_000;
+    let app = app.into_inner();
+    let (Captions { captions }, _) = json::<Captions>(&app, &request, payload).await?;
+    let record = find(&app, &id).await?;
+    for (name, caption) in &captions {
+        if !record.survey.pictures.iter().any(|picture| picture.name == *name) {
+            return Err(ApiError::invalid(format!("captions.{name}"), "the data set has no such picture"));
+        }
+        if caption.as_ref().is_some_and(|caption| caption.len() > LONGEST || caption.contains('\0')) {
+            let detail = format!("give a text of at most {LONGEST} bytes without NUL");
+            return Err(ApiError::invalid(format!("captions.{name}"), detail));
+        }
+    }
+    let tidy = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let updated = crate::blocking(move || {
+        app.store.update::<DatasetRecord, _>(&id, |record| {
+            let tidied =
+                captions.into_iter().map(|(name, text)| (name, text.map(tidy).filter(|text| !text.is_empty())));
+            record.captions.extend(tidied);
+        })
+    });
+    let (record, ()) = updated.await?.ok_or_else(|| ApiError::not_found("such data set"))?;
+    Ok(HttpResponse::Ok().json(record.captions()))
+}
+
+async fn find(app: &Arc<App>, id: &str) -> Result<DatasetRecord, ApiError> {
+    app.read::<DatasetRecord>(id).await?.ok_or_else(|| ApiError::not_found("such data set"))
+}

@@ -1,0 +1,96 @@
+//! Who may ask. Every web page that the user visits can reach a server on localhost, so each request must carry the token,
+//! call the machine by an expected name (against DNS rebinding) and come from an expected page, if from any.
+
+use super::{error::ApiError, routes};
+use crate::{App, metrics::Answer};
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN},
+    middleware::Next,
+    web::Data,
+};
+use std::time::Instant;
+use subtle::ConstantTimeEq;
+
+/// Checks a request and counts its answer.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let begun = Instant::now();
+    let app = request.app_data::<Data<App>>().cloned();
+    let Some(app) = app else { return Err(ApiError::forbidden("the daemon is not ready").into()) };
+    let answer = match check(&request, &app) {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(error) => request.into_response(actix_web::ResponseError::error_response(&error)).map_into_right_body(),
+    };
+    let status = format!("{}xx", answer.status().as_u16() / 100);
+    app.metrics.answers.get_or_create(&Answer { status }).inc();
+    app.metrics.seconds.observe(begun.elapsed().as_secs_f64());
+    Ok(answer)
+}
+
+fn check(request: &ServiceRequest, app: &App) -> Result<(), ApiError> {
+    let text = |name: &HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(&HOST).map(str::to_owned).or_else(|| request.uri().authority().map(|a| a.to_string()));
+    let name = host.as_deref().map(without_port).unwrap_or_default();
+    if !is_own_name(name) && !app.config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+        return Err(ApiError::forbidden(format!(
+            "this machine is not called `{}` here; add the name to `allowed_hosts` if it is",
+            name.escape_debug()
+        )));
+    }
+    let open = routes::is_open(request.path());
+    if let Some(origin) = text(&ORIGIN).filter(|_| request.path() != "/healthz")
+        && !is_allowed_origin(origin, app)
+    {
+        return Err(ApiError::forbidden(format!(
+            "pages of `{}` may not call; add the origin to `allowed_origins` if they may",
+            origin.escape_debug()
+        )));
+    }
+    let site = text(&HeaderName::from_static("sec-fetch-site"));
+    if site == Some("cross-site") && !open {
+        return Err(ApiError::forbidden("another site's page may not call"));
+    }
+    if open {
+        return Ok(());
+    }
+    let token = text(&AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if bool::from(token.trim().as_bytes().ct_eq(app.token.as_bytes())) { Ok(()) } else { Err(ApiError::unauthorized()) }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn is_own_name(name: &str) -> bool {
+    matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost")
+}
+
+fn is_allowed_origin(origin: &str, app: &App) -> bool {
+    let own = origin
+        .strip_prefix("http://")
+        .and_then(|rest| rest.rsplit_once(':'))
+        .is_some_and(|(name, port)| is_own_name(name) && port.parse() == Ok(app.port));
+    own || app.config.allowed_origins.iter().any(|allowed| allowed.trim_end_matches('/') == origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_ports() {
+        for (host, name) in [("localhost:7470", "localhost"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b")]
+        {
+            assert_eq!(without_port(host), name);
+        }
+        assert!(is_own_name("LocalHost") && !is_own_name("localhost.evil.example") && !is_own_name(""));
+    }
+}

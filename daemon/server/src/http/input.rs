@@ -1,0 +1,114 @@
+//! Reading requests: bodies within limits and time, queries, paging, idempotency keys.
+
+use super::error::ApiError;
+use crate::App;
+use actix_web::{
+    HttpRequest,
+    http::header::CONTENT_TYPE,
+    web::{Bytes, BytesMut, Payload, Query},
+};
+use futures_util::StreamExt;
+use protocol::ErrorCode;
+use serde::{Deserialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What a client may take to send the next part of a body.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads a JSON body and its digest. Unknown fields and wrong types are named.
+pub async fn json<T: DeserializeOwned>(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(T, String), ApiError> {
+    if media_type(request) != "application/json" {
+        return Err(ApiError::media_type("send `Content-Type: application/json`"));
+    }
+    let bytes = body(payload, app.config.limits.json_bytes).await?;
+    let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (path, cause) = (error.path().to_string(), error.into_inner());
+        match cause.classify() {
+            serde_json::error::Category::Data => ApiError::invalid(path, plain(&cause.to_string())),
+            _ => ApiError::malformed(format!("the body is no JSON: {cause}")),
+        }
+    })?;
+    deserializer.end().map_err(|error| ApiError::malformed(format!("the body is no JSON: {error}")))?;
+    Ok((value, concept::hex(&Sha256::digest(&bytes))))
+}
+
+/// A message without its place in the text, which means nothing behind a form.
+fn plain(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// The type of a body, without its parameters.
+pub fn media_type(request: &HttpRequest) -> String {
+    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_lowercase()
+}
+
+async fn body(mut payload: Payload, limit: u64) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = timeout(PATIENCE, payload.next()).await.map_err(|_| ApiError::timeout())? {
+        let chunk = chunk.map_err(|error| ApiError::malformed(format!("the body broke off: {error}")))?;
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Err(ApiError::too_large(format!("the body is larger than {limit} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// Which part of a list is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Paging {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// The id that a page is behind, and its length.
+pub fn paging(request: &HttpRequest) -> Result<(Option<String>, usize), ApiError> {
+    const USUAL: usize = 50;
+    const MOST: usize = 200;
+    let Paging { after, limit } = query(request)?;
+    let limit = limit.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        return Err(ApiError::invalid("limit", format!("choose a limit from 1 to {MOST}")));
+    }
+    Ok((after, limit))
+}
+
+/// The query of a request.
+pub fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
+    let query = Query::<T>::from_query(request.query_string());
+    Ok(query.map_err(|error| ApiError::invalid("query", plain(&error.to_string())))?.into_inner())
+}
+
+/// The key under which a request may be repeated without being done twice.
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    const LONGEST: usize = 200;
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= LONGEST => Ok(Some(format!("{} {key}", request.path()))),
+        _ => Err(ApiError::invalid("Idempotency-Key", format!("give 1 to {LONGEST} plain characters"))),
+    }
+}
+
+/// What a key that was used with another body gets.
+pub fn other_body() -> ApiError {
+    ApiError::conflict("this Idempotency-Key was used with another body; take a new one")
+}
+
+/// An error of the concept crate as a problem of a request.
+pub fn refused(field: &str, error: &concept::Error) -> ApiError {
+    match error {
+        concept::Error::Parameter { name, .. } => {
+            ApiError::unusable(ErrorCode::Invalid, format!("parameters.{name}"), error.to_string())
+        }
+        error => ApiError::unusable(error.code(), field, error.to_string()),
+    }
+}

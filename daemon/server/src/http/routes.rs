@@ -1,0 +1,213 @@
+//! The table of routes. What answers, what is documented and what is guarded all follow from it.
+
+use super::{
+    concepts, creations, datasets,
+    error::{Answer, ApiError},
+    events, jobs,
+    openapi::Operation,
+    plans, prompts, system,
+};
+use actix_web::{
+    HttpRequest, Route,
+    http::Method,
+    web::{self, ServiceConfig},
+};
+use protocol::{
+    Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest, CreationView, DatasetFromPath,
+    DatasetPage, DatasetView, Health, JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange,
+    PromptRequest, PromptView, Samples, TrainRequest, VersionView,
+};
+
+/// A path, its methods with their documentation, and what answers them.
+pub struct Entry {
+    /// With `{id}` for what varies.
+    pub path: &'static str,
+    /// What can be done there.
+    pub methods: Vec<(Operation, Route)>,
+}
+
+/// Whether a path answers without a token.
+pub fn is_open(path: &str) -> bool {
+    matches!(path, "/healthz" | "/openapi.json")
+}
+
+/// Puts the table into an application. Methods that a path does not know get an answer that says so.
+pub fn configure(config: &mut ServiceConfig) {
+    for Entry { path, methods } in table() {
+        let mut resource = web::resource(path).default_service(web::to(wrong_method));
+        for (_, route) in methods {
+            resource = resource.route(route);
+        }
+        config.service(resource);
+    }
+}
+
+async fn wrong_method(request: HttpRequest) -> Answer {
+    Err(ApiError::method(format!("{} cannot be done here; `/openapi.json` lists what can", request.method())))
+}
+
+/// Every route.
+pub fn table() -> Vec<Entry> {
+    let entry = |path, methods| Entry { path, methods };
+    let op = |method: Method, summary: &'static str| Operation::new(method, summary);
+    let get = |summary| op(Method::GET, summary);
+    let post = |summary| op(Method::POST, summary);
+    vec![
+        entry("/healthz", vec![(get("Whether the daemon is well").answers::<Health>(200), web::get().to(system::health))]),
+        entry(
+            "/openapi.json",
+            vec![(get("This document").answers_json(200), web::get().to(system::openapi))],
+        ),
+        entry("/metrics", vec![(get("Counters for Prometheus").answers_as(200, "text/plain"), web::get().to(system::metrics))]),
+        entry("/v1/version", vec![(get("Which daemon this is").answers::<VersionView>(200), web::get().to(system::version))]),
+        entry("/v1/limits", vec![(get("What is refused").answers::<Limits>(200), web::get().to(system::limits))]),
+        entry(
+            "/v1/models",
+            vec![(get("Checkpoints in the configured folders").paged().answers::<ModelPage>(200), web::get().to(system::models))],
+        ),
+        entry(
+            "/v1/datasets",
+            vec![
+                (
+                    post("Make a data set of uploaded files, or of a path below an allowed root")
+                        .reads::<DatasetFromPath>()
+                        .reads_files("files")
+                        .once()
+                        .answers::<DatasetView>(201),
+                    web::post().to(datasets::create),
+                ),
+                (get("Data sets, newest first").paged().answers::<DatasetPage>(200), web::get().to(datasets::list)),
+            ],
+        ),
+        entry(
+            "/v1/datasets/{id}",
+            vec![(get("What a data set holds").answers::<DatasetView>(200), web::get().to(datasets::get))],
+        ),
+        entry(
+            "/v1/datasets/{id}/captions",
+            vec![
+                (get("The prompts of a data set").answers::<Captions>(200), web::get().to(datasets::captions)),
+                (
+                    op(Method::PUT, "Change prompts; pictures that are not named keep theirs")
+                        .reads::<Captions>()
+                        .answers::<Captions>(200),
+                    web::put().to(datasets::set_captions),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/plans",
+            vec![(
+                post("What a training would do: every decision, memory, time, warnings")
+                    .reads::<TrainRequest>()
+                    .answers::<PlanView>(200),
+                web::post().to(plans::plan),
+            )],
+        ),
+        entry(
+            "/v1/jobs",
+            vec![
+                (
+                    post("Queue a training").reads::<TrainRequest>().once().answers::<JobView>(202),
+                    web::post().to(jobs::submit),
+                ),
+                (get("Trainings, newest first").paged().answers::<JobPage>(200), web::get().to(jobs::list)),
+            ],
+        ),
+        entry("/v1/jobs/{id}", vec![(get("A training").answers::<JobView>(200), web::get().to(jobs::get))]),
+        entry("/v1/jobs/{id}/cancel", vec![(post("End a training for good").answers::<JobView>(200), web::post().to(jobs::cancel))]),
+        entry(
+            "/v1/jobs/{id}/pause",
+            vec![(post("Stop at the next step and free the memory").answers::<JobView>(200), web::post().to(jobs::pause))],
+        ),
+        entry("/v1/jobs/{id}/resume", vec![(post("Go on").answers::<JobView>(200), web::post().to(jobs::resume))]),
+        entry(
+            "/v1/jobs/{id}/sample",
+            vec![(post("Draw sample pictures at the next step").answers::<JobView>(200), web::post().to(jobs::sample))],
+        ),
+        entry(
+            "/v1/jobs/{id}/priority",
+            vec![(
+                op(Method::PUT, "Move a training in the queue").reads::<PriorityChange>().answers::<JobView>(200),
+                web::put().to(jobs::prioritize),
+            )],
+        ),
+        entry(
+            "/v1/jobs/{id}/events",
+            vec![(
+                get("What happens, as server-sent events; `Last-Event-ID` replays what was missed. 204 when all is told")
+                    .resumed()
+                    .answers_as(200, "text/event-stream")
+                    .answers_nothing(204),
+                web::get().to(events::stream),
+            )],
+        ),
+        entry("/v1/jobs/{id}/loss", vec![(get("The curves of a training").answers::<LossCurve>(200), web::get().to(jobs::loss))]),
+        entry("/v1/jobs/{id}/samples", vec![(get("Its sample pictures").answers::<Samples>(200), web::get().to(jobs::samples))]),
+        entry(
+            "/v1/jobs/{id}/samples/{file}",
+            vec![(get("A sample picture").answers_as(200, "image/png"), web::get().to(jobs::sample_file))],
+        ),
+        entry("/v1/jobs/{id}/log", vec![(get("The end of its worker's log").answers_as(200, "text/plain"), web::get().to(jobs::log))]),
+        entry(
+            "/v1/concepts",
+            vec![
+                (
+                    post("Import a bundle: the fields `file`, `mode` and optionally `name`")
+                        .reads_bundle()
+                        .once()
+                        .answers::<ConceptView>(201),
+                    web::post().to(concepts::import),
+                ),
+                (get("Concepts, newest first").paged().answers::<ConceptPage>(200), web::get().to(concepts::list)),
+            ],
+        ),
+        entry(
+            "/v1/concepts/{id}",
+            vec![
+                (get("A concept").answers::<ConceptView>(200), web::get().to(concepts::get)),
+                (
+                    op(Method::PATCH, "Rename a concept; its files keep their names")
+                        .reads::<ConceptChange>()
+                        .answers::<ConceptView>(200),
+                    web::patch().to(concepts::change),
+                ),
+                (op(Method::DELETE, "Move a concept to the trash").answers_nothing(204), web::delete().to(concepts::delete)),
+            ],
+        ),
+        entry(
+            "/v1/concepts/{id}/bundle",
+            vec![(get("Its bundle").answers_as(200, "application/x-tar"), web::get().to(concepts::bundle))],
+        ),
+        entry(
+            "/v1/concepts/{id}/preview",
+            vec![(get("Base beside concept").answers_as(200, "image/png"), web::get().to(concepts::preview))],
+        ),
+        entry(
+            "/v1/creations",
+            vec![
+                (
+                    post("Make pictures").reads::<CreationRequest>().once().answers::<CreationView>(202),
+                    web::post().to(creations::submit),
+                ),
+                (get("Creations, newest first").paged().answers::<CreationPage>(200), web::get().to(creations::list)),
+            ],
+        ),
+        entry("/v1/creations/{id}", vec![(get("A creation").answers::<CreationView>(200), web::get().to(creations::get))]),
+        entry(
+            "/v1/creations/{id}/cancel",
+            vec![(post("End a creation").answers::<CreationView>(200), web::post().to(creations::cancel))],
+        ),
+        entry(
+            "/v1/creations/{id}/pictures/{file}",
+            vec![(get("A picture").answers_as(200, "image/png"), web::get().to(creations::picture))],
+        ),
+        entry(
+            "/v1/prompts",
+            vec![(
+                post("A prompt as a host wants it").reads::<PromptRequest>().answers::<PromptView>(200),
+                web::post().to(prompts::expand),
+            )],
+        ),
+    ]
+}

@@ -1,0 +1,276 @@
+//! One training on a lane: a worker is started, listened to, told what the user wants, and started again where that helps.
+
+use super::{
+    control::Change,
+    worker::{Heard, Worker, died_of_memory},
+};
+use crate::{
+    App, Result, library,
+    store::{DatasetRecord, Job, Queue},
+};
+use protocol::{Command, ErrorCode, Event, JobFailure, JobState, Report, Task, TrainTask};
+use std::{sync::Arc, time::Duration};
+
+/// Deaths of a worker in a row without a newer snapshot.
+const DEATHS: u64 = 3;
+/// What a worker has to reach the next step when it is told to stop; then it is killed, and its last snapshot counts.
+const PAUSE: Duration = Duration::from_millis(2500);
+
+/// How a worker's part in a training ended.
+enum Ended {
+    Done { step: u64 },
+    Failed(JobFailure),
+    Stopped,
+    Died { what: String, of_memory: bool },
+    Cancelled,
+}
+
+/// Runs a training to an end, or until it is paused or the daemon stops.
+///
+/// # Errors
+/// If the database refuses.
+pub(super) async fn run(app: &Arc<App>, job: Job) -> Result<()> {
+    let mut wire = app.controls.wire(&job.id);
+    let result = attend(app, job, &mut wire).await;
+    result
+}
+
+async fn attend(app: &Arc<App>, mut job: Job, wire: &mut tokio::sync::mpsc::UnboundedReceiver<Change>) -> Result<()> {
+    let id = job.id.clone();
+    tracing::info!(job.id = id, concept.name = job.request.name, attempt = job.training.attempts, "training");
+    let ended = match one_worker(app, &job, wire).await {
+        Ok(ended) => ended,
+        Err(error) => Ended::Failed(JobFailure { code: ErrorCode::Internal, reason: error.to_string() }),
+    };
+    app.controls.unwire(&id);
+    job = app.read::<Job>(&id).await?.unwrap_or(job);
+    let (state, failure) = match ended {
+        Ended::Done { step } => match keep(app, &job, step).await {
+            Ok(concept) => {
+                let id = id.clone();
+                let store = app.clone();
+                return crate::blocking(move || {
+                    store.store.ack(&id, &mut |job| {
+                        job.concept = Some(concept.clone());
+                        job.work.state = JobState::Done;
+                    })
+                })
+                .await;
+            }
+            Err(error) => (JobState::Failed, Some(JobFailure { code: ErrorCode::Disk, reason: error.to_string() })),
+        },
+        Ended::Cancelled => (JobState::Cancelled, None),
+        Ended::Stopped if app.stopping() => (JobState::Interrupted, None),
+        Ended::Stopped => (JobState::Paused, None),
+        Ended::Failed(failure) if failure.code == ErrorCode::OutOfMemory => return step_down(app, job, failure).await,
+        Ended::Failed(failure) => (JobState::Failed, Some(failure)),
+        Ended::Died { what, of_memory: true } => {
+            return step_down(app, job, JobFailure { code: ErrorCode::OutOfMemory, reason: what }).await;
+        }
+        Ended::Died { what, of_memory: false } => return again(app, job, what).await,
+    };
+    if let Some(failure) = &failure {
+        tracing::warn!(job.id = id, code = ?failure.code, "failed: {}", failure.reason);
+    }
+    settle(app, id, state, failure).await
+}
+
+async fn settle(app: &Arc<App>, id: String, state: JobState, failure: Option<JobFailure>) -> Result<()> {
+    let store = app.clone();
+    crate::blocking(move || {
+        store.store.ack(&id, &mut |job| {
+            // Cancelled in the moment in which it stopped by itself.
+            let cancelled = job.work.state == JobState::Cancelling && !state.is_final();
+            job.work.state = if cancelled { JobState::Cancelled } else { state };
+            job.work.failure.clone_from(&failure);
+        })
+    })
+    .await
+}
+
+/// A worker died: another goes on from the snapshot, unless none ever gets further.
+async fn again(app: &Arc<App>, job: Job, what: String) -> Result<()> {
+    let (died_at, count) = job.training.deaths;
+    let deaths = if job.training.saved_step > died_at || count == 0 { 1 } else { count + 1 };
+    if deaths > DEATHS {
+        let reason = format!(
+            "its worker died {DEATHS} times at step {} without getting further. The last time it {what}",
+            job.training.saved_step
+        );
+        return settle(app, job.id, JobState::Failed, Some(JobFailure { code: ErrorCode::WorkerDied, reason })).await;
+    }
+    let text = format!("the worker {what}; going on from step {}", job.training.saved_step);
+    requeue(app, job, text, move |job| job.training.deaths = (job.training.saved_step, deaths)).await
+}
+
+/// There was too little memory: the next attempt takes less, if it can.
+async fn step_down(app: &Arc<App>, job: Job, failure: JobFailure) -> Result<()> {
+    let Some(next) = job.training.memory.next() else {
+        let reason = format!(
+            "there is too little memory even for one picture at a time ({}). Choose a lower resolution or rank, or close other \
+             programs and resubmit",
+            failure.reason
+        );
+        let failure = JobFailure { code: ErrorCode::OutOfMemory, reason };
+        return settle(app, job.id, JobState::Failed, Some(failure)).await;
+    };
+    let how = match next {
+        protocol::MemoryLevel::SinglePicture => "with one picture at a time, accumulated to the same batch",
+        _ => "with less held in memory, which is slower and gives the same result",
+    };
+    let text = format!("out of memory ({}); going on from step {} {how}", failure.reason, job.training.saved_step);
+    requeue(app, job, text, move |job| job.training.memory = next).await
+}
+
+/// Puts a job back to where it was in the queue, with a word about why.
+async fn requeue(app: &Arc<App>, job: Job, text: String, change: impl FnOnce(&mut Job) + Send + 'static) -> Result<()> {
+    tracing::warn!(job.id = job.id, "{text}");
+    let store = app.clone();
+    crate::blocking(move || {
+        store.store.happened(&job.id, Event::Note { text }, change)?;
+        store.store.ack(&job.id, &mut |job| {
+            job.work.state = match job.work.state {
+                JobState::Cancelling => JobState::Cancelled,
+                _ => JobState::Queued,
+            };
+        })
+    })
+    .await
+}
+
+/// The finished concept, in the library.
+async fn keep(app: &Arc<App>, job: &Job, step: u64) -> Result<String> {
+    let (app, job) = (app.clone(), job.clone());
+    crate::blocking(move || library::keep_trained(&app, &job, step)).await
+}
+
+/// Starts one worker and stays with it to its end.
+async fn one_worker(
+    app: &Arc<App>,
+    job: &Job,
+    wire: &mut tokio::sync::mpsc::UnboundedReceiver<Change>,
+) -> Result<Ended> {
+    let Some(dataset) = app.read::<DatasetRecord>(&job.request.dataset).await? else {
+        let reason = format!("its data set {} is gone; upload it again", job.request.dataset);
+        return Ok(Ended::Failed(JobFailure { code: ErrorCode::NotFound, reason }));
+    };
+    let folder = app.home.job(&job.id);
+    let task = Task::Train(Box::new(task(app, job, &dataset)));
+    let mut worker = Worker::start(&app.program, &task, &folder.join("log.txt")).await?;
+    {
+        let (store, id, identity) = (app.clone(), job.id.clone(), worker.identity.clone());
+        crate::blocking(move || store.store.heartbeat(&id, &identity)).await?;
+    }
+    let patience = Duration::from_secs(app.config.worker_silence.max(1));
+    // When it must be gone, once it was told to stop.
+    let mut deadline: Option<tokio::time::Instant> = None;
+    loop {
+        let heard = tokio::select! {
+            heard = worker.hear(patience) => heard,
+            Some(change) = wire.recv() => {
+                match change {
+                    Change::Cancel => {
+                        worker.kill().await;
+                        return Ok(Ended::Cancelled);
+                    }
+                    Change::Pause => {
+                        worker.tell(&Command::Stop).await?;
+                        deadline.get_or_insert(tokio::time::Instant::now() + PAUSE);
+                    }
+                    Change::Sample => worker.tell(&Command::Sample).await?,
+                    Change::Resume => {}
+                }
+                continue;
+            }
+            () = app.stopped(), if deadline.is_none() => {
+                worker.tell(&Command::Stop).await?;
+                deadline = Some(tokio::time::Instant::now() + PAUSE);
+                continue;
+            }
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(far)), if deadline.is_some() => {
+                worker.kill().await;
+                return Ok(Ended::Stopped);
+            }
+        };
+        match heard {
+            Heard::Report(Report::Happened(Event::Done { step, .. })) => {
+                // It ends by itself; what is still to be written is written.
+                while let Heard::Report(_) = worker.hear(patience).await {}
+                return Ok(Ended::Done { step });
+            }
+            Heard::Report(Report::Happened(event)) => note(app, &job.id, event).await?,
+            Heard::Report(Report::Failed(failure)) => return Ok(Ended::Failed(failure)),
+            Heard::Report(Report::Stopped { .. }) => return Ok(Ended::Stopped),
+            Heard::Report(_) => {}
+            Heard::Silent => {
+                worker.kill().await;
+                let what = format!("said nothing for {} s and was ended", patience.as_secs());
+                return Ok(Ended::Died { what, of_memory: false });
+            }
+            Heard::Gone(_) if deadline.is_some() => return Ok(Ended::Stopped),
+            Heard::Gone(status) => {
+                let words = worker.last_words();
+                let how = status.map_or_else(|| "died".to_owned(), |status| format!("died ({status})"));
+                let what = if words.is_empty() { how } else { format!("{how}: {words}") };
+                return Ok(Ended::Died { of_memory: died_of_memory(status, &words), what });
+            }
+        }
+    }
+}
+
+fn far() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(3600)
+}
+
+fn task(app: &App, job: &Job, dataset: &DatasetRecord) -> TrainTask {
+    let request = &job.request;
+    TrainTask {
+        pictures: vec![app.home.dataset(&dataset.id)],
+        limits: app.config.limits.clone(),
+        captions: job.captions.clone(),
+        name: request.name.clone(),
+        stem: job.stem.clone(),
+        mode: job.mode,
+        base: job.base.clone(),
+        vae: request.vae.clone().map(Into::into),
+        prediction: request.prediction,
+        parameters: request.parameters.clone(),
+        continue_from: job.continue_from.clone(),
+        out: app.home.job(&job.id).join("out"),
+        memory: job.training.memory,
+        memory_budget: app.memory_budget(),
+        threads: app.config.threads,
+    }
+}
+
+/// Writes an event down, and what it means for the job.
+async fn note(app: &Arc<App>, id: &str, event: Event) -> Result<()> {
+    let (store, id) = (app.clone(), id.to_owned());
+    crate::blocking(move || {
+        if let Event::Step { .. } = event {
+            store.metrics.steps.inc();
+        }
+        let seen = event.clone();
+        store.store.happened(&id, event, |job| advance(job, &seen))?;
+        Ok(())
+    })
+    .await
+}
+
+fn advance(job: &mut Job, event: &Event) {
+    let training = &mut job.training;
+    match event {
+        Event::Stage { stage } => training.stage = Some(*stage),
+        Event::Planned { steps, batch_size, step, .. } => {
+            (training.steps, training.batch_size, training.step) = (*steps, *batch_size, *step);
+        }
+        Event::Step { step, loss, seconds, .. } => {
+            (training.step, training.loss) = (*step, Some(*loss));
+            let smooth = training.seconds_per_step.map_or(*seconds, |before| before + 0.1 * (seconds - before));
+            training.seconds_per_step = Some(smooth);
+        }
+        Event::Saved { step } => training.saved_step = *step,
+        Event::Snapshot { held_out, .. } => training.held_out = Some(*held_out),
+        _ => {}
+    }
+}

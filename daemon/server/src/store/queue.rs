@@ -1,0 +1,273 @@
+//! The queue: what is submitted waits, is claimed by a lane, and is acknowledged when it ends.
+
+use super::{Creation, Job, Store, Work, WorkerIdentity, earlier, events::append, get, insert, now_ms, put, remember};
+use crate::{Error, Result};
+use protocol::{Event, JobState};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// What became of a submission.
+pub enum Submitted<D> {
+    /// It is stored.
+    New(D),
+    /// An earlier request with the same key made this.
+    Earlier(D),
+    /// An earlier request with the same key had another body.
+    OtherBody,
+}
+
+/// Something that a lane is to do.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// A training.
+    Train(Box<Job>),
+    /// Pictures.
+    Draw(Box<Creation>),
+}
+
+/// Work for lanes. [`Store`] is the one on this machine; a studio with many machines puts another behind it.
+pub trait Queue: Send + Sync {
+    /// Adds a training, once for a key.
+    ///
+    /// # Errors
+    /// If the queue refuses.
+    fn submit(&self, job: Job, key: Option<(&str, &str)>) -> Result<Submitted<Job>>;
+    /// Takes what is next: by priority, pictures before trainings, then in order. It is running from now on.
+    ///
+    /// # Errors
+    /// If the queue refuses.
+    fn claim(&self) -> Result<Option<Claim>>;
+    /// Says that a worker is at it.
+    ///
+    /// # Errors
+    /// If the queue refuses.
+    fn heartbeat(&self, id: &str, worker: &WorkerIdentity) -> Result<()>;
+    /// Says that a training is no longer run by this lane: `settle` gives it its new state.
+    ///
+    /// # Errors
+    /// If the queue refuses.
+    fn ack(&self, id: &str, settle: &mut dyn FnMut(&mut Job)) -> Result<()>;
+}
+
+impl Queue for Store {
+    fn submit(&self, mut job: Job, key: Option<(&str, &str)>) -> Result<Submitted<Job>> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        if let Some(earlier) = earlier::<Job>(&transaction, key)? {
+            return Ok(earlier);
+        }
+        job.stem = free_stem(&transaction, &job.stem)?;
+        job.work.place = next_place(&transaction)?;
+        insert(&transaction, &job)?;
+        remember(&transaction, key, &job.id)?;
+        let record = append(&transaction, &job.id, Event::State { state: job.work.state })?;
+        transaction.commit()?;
+        drop(connection);
+        self.announce(&job.id, record);
+        Ok(Submitted::New(job))
+    }
+
+    fn claim(&self) -> Result<Option<Claim>> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let next: Option<(String, String)> = transaction
+            .query_row(
+                "SELECT id, kind FROM queue WHERE state = 'queued' ORDER BY priority DESC, kind = 'draw' DESC, place LIMIT 1",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let Some((id, kind)) = next else { return Ok(None) };
+        let begin = |work: &mut Work| {
+            work.state = JobState::Running;
+            work.started_at_ms.get_or_insert_with(now_ms);
+        };
+        let gone = || Error::bug(format!("`{id}` is in the queue and nowhere else"));
+        let mut record = None;
+        let claim = if kind == "train" {
+            let mut job = get::<Job>(&transaction, &id)?.ok_or_else(gone)?;
+            begin(&mut job.work);
+            job.training.attempts += 1;
+            put(&transaction, &job)?;
+            record = Some(append(&transaction, &id, Event::State { state: JobState::Running })?);
+            Claim::Train(Box::new(job))
+        } else {
+            let mut creation = get::<Creation>(&transaction, &id)?.ok_or_else(gone)?;
+            begin(&mut creation.work);
+            put(&transaction, &creation)?;
+            Claim::Draw(Box::new(creation))
+        };
+        transaction.commit()?;
+        drop(connection);
+        if let Some(record) = record {
+            self.announce(&id, record);
+        }
+        Ok(Some(claim))
+    }
+
+    fn heartbeat(&self, id: &str, worker: &WorkerIdentity) -> Result<()> {
+        self.update::<Job, _>(id, |job| job.work.worker = Some(worker.clone()))?;
+        Ok(())
+    }
+
+    fn ack(&self, id: &str, settle: &mut dyn FnMut(&mut Job)) -> Result<()> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let Some(mut job) = get::<Job>(&transaction, id)? else { return Ok(()) };
+        job.work.worker = None;
+        settle(&mut job);
+        if job.work.state.is_final() {
+            job.work.finished_at_ms = Some(now_ms());
+        }
+        put(&transaction, &job)?;
+        let event = match &job.work.failure {
+            Some(failure) if job.work.state == JobState::Failed => Event::Failed { failure: failure.clone() },
+            _ => Event::State { state: job.work.state },
+        };
+        let record = append(&transaction, id, event)?;
+        transaction.commit()?;
+        drop(connection);
+        self.announce(id, record);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// How many wait, and how many of them go before the one with this id.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn ahead(&self, id: &str) -> Result<Option<u64>> {
+        let connection = self.connection();
+        let own: Option<(i64, f64)> = connection
+            .prepare_cached("SELECT priority, place FROM queue WHERE id = ?1 AND state = 'queued'")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((priority, place)) = own else { return Ok(None) };
+        let count = connection
+            .prepare_cached(
+                "SELECT count(*) FROM queue WHERE kind = 'train' AND state = 'queued' \
+                 AND (priority > ?1 OR (priority = ?1 AND place < ?2))",
+            )?
+            .query_row(params![priority, place], |row| row.get(0))?;
+        Ok(Some(count))
+    }
+
+    /// How many things are in each state.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn waiting(&self) -> Result<Vec<(String, String, u64)>> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT kind, state, count(*) FROM queue GROUP BY kind, state")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Adds a creation behind the others, once for a key.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn submit_creation(&self, mut creation: Creation, key: Option<(&str, &str)>) -> Result<Submitted<Creation>> {
+        creation.work.place = next_place(&self.connection())?;
+        self.insert_once(creation, key)
+    }
+
+    /// A place directly before the queued training `before`.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn place_before(&self, before: &str) -> Result<Option<f64>> {
+        let connection = self.connection();
+        let place: Option<(i64, f64)> = connection
+            .query_row("SELECT priority, place FROM queue WHERE id = ?1 AND state = 'queued'", [before], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let Some((priority, place)) = place else { return Ok(None) };
+        let earlier: Option<f64> = connection.query_row(
+            "SELECT max(place) FROM queue WHERE state = 'queued' AND priority = ?1 AND place < ?2",
+            params![priority, place],
+            |row| row.get(0),
+        )?;
+        Ok(Some(earlier.map_or(place - 1.0, |earlier| (earlier + place) / 2.0)))
+    }
+
+    /// The newest concept of a name.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn concept_named(&self, name: &str) -> Result<Option<super::Concept>> {
+        let connection = self.connection();
+        let id: Option<String> = connection
+            .query_row(
+                "SELECT id FROM concepts WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
+                [name.to_lowercase()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        id.map_or(Ok(None), |id| get(&connection, &id))
+    }
+
+    /// How many concepts ever had a name.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn versions_of(&self, name: &str) -> Result<u64> {
+        let sql = "SELECT count(*) FROM concepts WHERE name = ?1";
+        Ok(self.connection().query_row(sql, [name.to_lowercase()], |row| row.get(0))?)
+    }
+
+    /// Whether a job made a concept already.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn concept_of_job(&self, job: &str) -> Result<Option<String>> {
+        let sql = "SELECT id FROM concepts WHERE job = ?1";
+        Ok(self.connection().query_row(sql, [job], |row| row.get(0)).optional()?)
+    }
+
+    /// The first of `stem`, `stem-v2`, ... that neither a job nor a concept has.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn free_stem(&self, stem: &str) -> Result<String> {
+        free_stem(&self.connection(), stem)
+    }
+
+    /// Seconds of training for one picture in a setting, as last measured.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn speed(&self, setting: &str) -> Result<Option<f64>> {
+        let sql = "SELECT seconds FROM speeds WHERE setting = ?1";
+        Ok(self.connection().query_row(sql, [setting], |row| row.get(0)).optional()?)
+    }
+
+    /// Remembers how fast a setting was.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn measured(&self, setting: &str, seconds: f64) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO speeds (setting, seconds) VALUES (?1, ?2)";
+        self.connection().execute(sql, params![setting, seconds])?;
+        Ok(())
+    }
+}
+
+/// Hosts keep stale weights of a file that is replaced, so no two concepts ever share a file name.
+fn free_stem(connection: &Connection, stem: &str) -> Result<String> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE stem = ?1) OR EXISTS (SELECT 1 FROM concepts WHERE stem = ?1)";
+    let mut taken = connection.prepare_cached(sql)?;
+    let mut candidate = stem.to_owned();
+    let mut version = 1;
+    while taken.query_row([&candidate], |row| row.get::<_, bool>(0))? {
+        version += 1;
+        candidate = format!("{stem}-v{version}");
+    }
+    Ok(candidate)
+}
+
+fn next_place(connection: &Connection) -> Result<f64> {
+    Ok(connection.query_row("SELECT ifnull(max(place), 0) + 1 FROM queue", [], |row| row.get(0))?)
+}
