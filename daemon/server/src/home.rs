@@ -99,6 +99,11 @@ impl Home {
         Ok(folder)
     }
 
+    /// Removes what never became complete; nobody was told that it arrived.
+    pub fn clear_staging(&self) {
+        let _ = fs::remove_dir_all(self.0.join("staging"));
+    }
+
     /// Moves what was deleted to the trash, from where a user can take it back.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ pub fn serve(
     let beacon = Beacon { pid: std::process::id(), port, url, version: env!("CARGO_PKG_VERSION").into() };
     let app = Arc::new(App::open(home.clone(), config, token, program, port)?);
     jobs::recover(&app.store)?;
+    home.clear_staging();
     app.store.forget_requests(store::now_ms() - REMEMBERED_MS)?;
     let result = actix_web::rt::System::new().block_on(run(app, listener, listen, beacon, ready, asked_to_stop));
     home.darken();

@@ -5,6 +5,8 @@ mod checkpoint;
 mod demo;
 mod parity;
 mod process;
+mod soak;
+mod sync;
 mod test;
 mod tidy;
 
@@ -35,6 +37,10 @@ enum Command {
     Bench(bench::Bench),
     /// Run every check of the project.
     Test,
+    /// Write the schemas that follow from the Rust types.
+    Sync,
+    /// Kill the daemon again and again under queued jobs; thousands of random requests; many listeners. Takes half an hour.
+    Soak(soak::Soak),
     /// Train two concepts on the toy base and draw them.
     Demo,
     /// Write a checkpoint of random numbers.
@@ -58,6 +64,8 @@ fn run(command: Command) -> Result<()> {
         Command::Parity { case, out } => parity::run(&case, &out),
         Command::Bench(bench) => bench.run(),
         Command::Test => test::run(),
+        Command::Sync => sync::write(&test::root()),
+        Command::Soak(soak) => soak.run(),
         Command::Demo => demo::run(),
         Command::RandomCheckpoint(random) => random.run(),
         Command::Inspect(inspect) => inspect.run(),

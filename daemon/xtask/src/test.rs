@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, with all of its own set-up.
 
-use crate::tidy;
+use crate::{sync, tidy};
 use anyhow::{Context, Result, bail};
 use std::{
     env,
@@ -14,10 +14,27 @@ use std::{
 pub fn run() -> Result<()> {
     let root = root();
     tidy::check(&root)?;
+    sync::check(&root)?;
     cargo(&root, &["fmt", "--all", "--check"]).context("run `cargo fmt`")?;
     cargo(&root, &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
     cargo(&root, &["test", "--release", "--workspace", "--quiet"])?;
-    golden_cases(&root)
+    golden_cases(&root)?;
+    journeys(&root)
+}
+
+/// What clients do, through the real clients, against a real daemon.
+fn journeys(root: &Path) -> Result<()> {
+    println!("== journeys");
+    let conceptd = conceptd(root)?;
+    let mut pytest = Command::new(python(root)?);
+    pytest.args(["-m", "pytest", "-q", "--durations=5", "tests/e2e"]).current_dir(root);
+    status(pytest.env("CONCEPTD_BINARY", conceptd)).context("tests/e2e failed")
+}
+
+/// The program, built.
+pub fn conceptd(root: &Path) -> Result<PathBuf> {
+    cargo(root, &["build", "--release", "--quiet", "--package", "conceptd"])?;
+    Ok(root.join("target/release").join(format!("conceptd{}", env::consts::EXE_SUFFIX)))
 }
 
 /// The folder of the workspace.
@@ -77,7 +94,7 @@ fn golden_cases(root: &Path) -> Result<()> {
 }
 
 /// A Python of our own with the packages of tests/requirements.txt, made anew when that list changes.
-fn python(root: &Path) -> Result<PathBuf> {
+pub fn python(root: &Path) -> Result<PathBuf> {
     let (folder, wanted) = (root.join("target/python"), root.join("tests/requirements.txt"));
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let stamp = folder.join("requirements.txt");

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("concept", &["dataset", "diffusion", "kernels", "protocol", "trainer"]),
     ("server", &["concept", "diffusion", "protocol"]),
     ("conceptd", &["concept", "dataset", "diffusion", "protocol", "server", "trainer"]),
-    ("xtask", &["diffusion", "kernels", "synthetic", "trainer"]),
+    ("xtask", &["diffusion", "kernels", "protocol", "server", "synthetic", "trainer"]),
 ];
 
 /// Fails with every breach of the rules.

@@ -149,12 +149,10 @@ impl Operation {
             };
             answers.insert(status.to_string(), json!({ "description": self.summary, "content": content }));
         }
-        let problem = generator.subschema_for::<Problem>();
         let reading = (self.method != Method::GET || self.paged || self.resumed).then_some(READING);
         let missing = path.contains('{').then_some(404);
         for status in ANYWHERE.into_iter().chain(reading.into_iter().flatten()).chain(missing) {
-            let content = json!({ "application/problem+json": { "schema": problem } });
-            answers.insert(status.to_string(), json!({ "description": "A problem", "content": content }));
+            answers.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
         }
         let mut document = json!({
             "operationId": operation_id(&self.method, path), "summary": self.summary, "responses": answers,
@@ -197,6 +195,9 @@ pub fn document() -> Value {
         settings.meta_schema = None;
     });
     let mut generator = settings.into_generator();
+    let problem = generator.subschema_for::<Problem>();
+    let content = json!({ "application/problem+json": { "schema": problem } });
+    let problem = json!({ "description": "What went wrong, and what to do", "content": content });
     let mut paths = Map::new();
     for entry in routes::table() {
         let methods: Map<String, Value> = entry
@@ -219,6 +220,7 @@ pub fn document() -> Value {
         "security": [{ "token": [] }],
         "paths": paths,
         "components": {
+            "responses": { "Problem": problem },
             "schemas": generator.take_definitions(true),
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
         },

@@ -4,6 +4,7 @@ use super::{error::Answer, input::paging};
 use crate::{App, models};
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use protocol::{Health, ModelPage, VersionView};
+use std::sync::OnceLock;
 
 /// `GET /healthz`.
 pub async fn health() -> Answer {
@@ -12,7 +13,9 @@ pub async fn health() -> Answer {
 
 /// `GET /openapi.json`.
 pub async fn openapi() -> Answer {
-    Ok(HttpResponse::Ok().json(super::openapi()))
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| super::openapi().to_string());
+    Ok(HttpResponse::Ok().content_type("application/json").body(document.as_str()))
 }
 
 /// `GET /metrics`.

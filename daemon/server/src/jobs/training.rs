@@ -29,16 +29,11 @@ enum Ended {
 ///
 /// # Errors
 /// If the database refuses.
-pub(super) async fn run(app: &Arc<App>, job: Job) -> Result<()> {
+pub(super) async fn run(app: &Arc<App>, mut job: Job) -> Result<()> {
     let mut wire = app.controls.wire(&job.id);
-    let result = attend(app, job, &mut wire).await;
-    result
-}
-
-async fn attend(app: &Arc<App>, mut job: Job, wire: &mut tokio::sync::mpsc::UnboundedReceiver<Change>) -> Result<()> {
     let id = job.id.clone();
     tracing::info!(job.id = id, concept.name = job.request.name, attempt = job.training.attempts, "training");
-    let ended = match one_worker(app, &job, wire).await {
+    let ended = match one_worker(app, &job, &mut wire).await {
         Ok(ended) => ended,
         Err(error) => Ended::Failed(JobFailure { code: ErrorCode::Internal, reason: error.to_string() }),
     };

@@ -271,3 +271,90 @@ fn free_stem(connection: &Connection, stem: &str) -> Result<String> {
 fn next_place(connection: &Connection) -> Result<f64> {
     Ok(connection.query_row("SELECT ifnull(max(place), 0) + 1 FROM queue", [], |row| row.get(0))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Training;
+    use protocol::{Mode, TrainRequest};
+
+    fn job(id: &str, priority: i64) -> Job {
+        let request = serde_json::json!({ "dataset": "d", "name": "Fox", "base": "b" });
+        let request: TrainRequest = serde_json::from_value(request).expect("a request");
+        Job {
+            id: id.into(),
+            request,
+            mode: Mode::Object,
+            stem: "fox".into(),
+            base_name: "b".into(),
+            base: "b".into(),
+            continue_from: None,
+            captions: Default::default(),
+            work: Work::queued(priority),
+            training: Training::default(),
+            concept: None,
+        }
+    }
+
+    fn claimed(store: &Store) -> Option<String> {
+        match store.claim().expect("a claim")? {
+            Claim::Train(job) => Some(job.id),
+            Claim::Draw(creation) => Some(creation.id),
+        }
+    }
+
+    #[test]
+    fn work_is_claimed_once_by_priority_and_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("a.db")).expect("opened");
+        let mut stems = Vec::new();
+        for (id, priority) in [("a", 0), ("b", 0), ("c", 5), ("d", 0)] {
+            match store.submit(job(id, priority), None).expect("submitted") {
+                Submitted::New(job) => stems.push(job.stem),
+                _ => panic!("new"),
+            }
+        }
+        assert_eq!(stems, ["fox", "fox-v2", "fox-v3", "fox-v4"], "no two share files");
+        assert_eq!(["a", "b", "c", "d"].map(|id| store.ahead(id).expect("counted")), [1, 2, 0, 3].map(Some));
+        let place = store.place_before("a").expect("a place").expect("queued");
+        store.update::<Job, _>("d", |job| job.work.place = place).expect("moved");
+        let order: Vec<_> = std::iter::from_fn(|| claimed(&store)).collect();
+        assert_eq!(order, ["c", "d", "a", "b"]);
+    }
+
+    #[test]
+    fn what_an_earlier_daemon_left_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("a.db")).expect("opened");
+        for id in ["ran", "ended"] {
+            store.submit(job(id, 0), None).expect("submitted");
+            claimed(&store);
+        }
+        store.update::<Job, _>("ended", |job| job.work.state = JobState::Cancelling).expect("changed");
+        crate::jobs::recover(&store).expect("recovered");
+        let state = |id| store.get::<Job>(id).expect("read").map(|job| job.work.state);
+        assert_eq!((state("ran"), state("ended")), (Some(JobState::Queued), Some(JobState::Cancelled)));
+        let told: Vec<Event> =
+            store.events("ran", 0, 10).expect("events").into_iter().map(|record| record.event).collect();
+        let states = [JobState::Queued, JobState::Running, JobState::Interrupted, JobState::Queued];
+        assert_eq!(told, states.map(|state| Event::State { state }));
+        store.ack("ran", &mut |job| job.work.state = JobState::Done).expect("settled");
+        assert_eq!(claimed(&store), None, "what is over is not done again");
+    }
+
+    #[test]
+    fn a_repeated_request_makes_one_job() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = std::sync::Arc::new(Store::open(&folder.path().join("a.db")).expect("opened"));
+        let submit = |id: String| {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                matches!(store.submit(job(&id, 0), Some(("key", "body"))), Ok(Submitted::New(_)))
+            })
+        };
+        let threads: Vec<_> = (0..20).map(|i| submit(format!("job-{i}"))).collect();
+        let made = threads.into_iter().map(|thread| thread.join().expect("joined"));
+        assert_eq!(made.filter(|new| *new).count(), 1);
+        assert!(matches!(store.submit(job("x", 0), Some(("key", "other"))), Ok(Submitted::OtherBody)));
+    }
+}
