@@ -3,6 +3,7 @@ with and without them. Phases alternate within one run, so that both are measure
 
 import asyncio
 import os
+import sqlite3
 import statistics
 import sys
 import time
@@ -71,12 +72,15 @@ def main():
     url = urlsplit(daemon.beacon["url"])
     head = f"Host: {url.netloc}\r\nAuthorization: Bearer {daemon.token}\r\n"
     status = f"GET /v1/jobs/{job} HTTP/1.1\r\n{head}\r\n".encode()
-    events = f"GET /v1/jobs/{job}/events HTTP/1.1\r\n{head}\r\n".encode()
     latencies, seen, costs = [], [0], {False: [], True: []}
     for phase in range(PHASES):
         crowded = phase % 2 == 1
         before, step = cpu_seconds(worker), daemon.ask(f"/v1/jobs/{job}")["step"]
         if crowded:
+            # Listeners hear what happens from now on; the history is not replayed to them.
+            with sqlite3.connect(daemon.home / "conceptd.db") as database:
+                (last,) = database.execute("SELECT max(id) FROM events").fetchone()
+            events = f"GET /v1/jobs/{job}/events HTTP/1.1\r\n{head}Last-Event-ID: {last}\r\n\r\n".encode()
             asyncio.run(crowd((url.hostname, url.port), status, events, latencies, seen))
         else:
             time.sleep(PHASE)

@@ -41,7 +41,7 @@ pub async fn stream(app: Data<App>, id: UrlPath<String>, request: HttpRequest) -
     // Listening begins before reading, so that nothing falls in between.
     let live = app.store.listen();
     let job = app.read::<Job>(&id).await?.ok_or_else(|| ApiError::not_found("such job"))?;
-    let mut listener = Listener { app, id, last, live, waiting: VecDeque::new(), over: false };
+    let mut listener = Listener { app, id, last, live, waiting: VecDeque::new(), more: false, over: false };
     listener.catch_up().await?;
     if job.work.state.is_final() && listener.waiting.is_empty() {
         // Browsers ask again and again until they get this.
@@ -60,6 +60,8 @@ struct Listener {
     last: i64,
     live: Receiver<(String, EventRecord)>,
     waiting: VecDeque<EventRecord>,
+    /// Whether there was more than fitted.
+    more: bool,
     over: bool,
 }
 
@@ -68,6 +70,7 @@ impl Listener {
     async fn catch_up(&mut self) -> crate::Result<()> {
         let (app, id, last) = (self.app.clone(), self.id.clone(), self.last);
         self.waiting = crate::blocking(move || app.store.events(&id, last, PART)).await?.into();
+        self.more = self.waiting.len() == PART;
         Ok(())
     }
 
@@ -77,7 +80,7 @@ impl Listener {
             if let Some(record) = self.waiting.pop_front() {
                 self.last = record.id;
                 self.over = ends(&record.event);
-                if self.waiting.is_empty() {
+                if self.waiting.is_empty() && self.more {
                     self.catch_up().await.ok()?;
                 }
                 let body = serde_json::to_string(&record).ok()?;

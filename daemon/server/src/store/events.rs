@@ -12,7 +12,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn happened(&self, job: &str, event: Event, change: impl FnOnce(&mut Job)) -> Result<Option<Job>> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         let Some(mut document) = get::<Job>(&transaction, job)? else { return Ok(None) };
         change(&mut document);
@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn events(&self, job: &str, after: i64, limit: usize) -> Result<Vec<EventRecord>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let mut statement = connection
             .prepare_cached("SELECT id, at_ms, body FROM events WHERE job = ?1 AND id > ?2 ORDER BY id LIMIT ?3")?;
         let rows = statement.query_map(params![job, after, limit], |row| {

@@ -10,7 +10,7 @@ pub use queue::{Claim, Queue, Submitted};
 
 use crate::Result;
 use protocol::EventRecord;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::{
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,12 +20,16 @@ use tokio::sync::broadcast;
 
 /// Applied in order, once each; `user_version` counts them. Never change one that was released: add another.
 const MIGRATIONS: [&str; 1] = [include_str!("1.sql")];
+/// How long one connection waits for another.
+const BUSY: Duration = Duration::from_secs(5);
 /// Events that a slow listener may lag behind before it reads them from the table again.
 const LIVE_EVENTS: usize = 1024;
 
 /// The database.
 pub struct Store {
-    connection: Mutex<Connection>,
+    writer: Mutex<Connection>,
+    /// Answers questions while the writer waits for the disk.
+    reader: Mutex<Connection>,
     live: broadcast::Sender<(String, EventRecord)>,
 }
 
@@ -36,7 +40,7 @@ impl Store {
     /// If it cannot be opened, or was written by a newer conceptd.
     pub fn open(path: &Path) -> Result<Self> {
         let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY)?;
         // What a client was told to be accepted must survive a power cut.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -52,12 +56,20 @@ impl Store {
             transaction.pragma_update(None, "user_version", number + 1)?;
             transaction.commit()?;
         }
-        Ok(Self { connection: Mutex::new(connection), live: broadcast::channel(LIVE_EVENTS).0 })
+        let reader =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        reader.busy_timeout(BUSY)?;
+        let live = broadcast::channel(LIVE_EVENTS).0;
+        Ok(Self { writer: Mutex::new(connection), reader: Mutex::new(reader), live })
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    fn writer(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere leaves no transaction open: rusqlite rolls back when one is dropped.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stores a new document.
@@ -65,7 +77,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn insert<D: Document>(&self, document: &D) -> Result<()> {
-        insert(&self.connection(), document)
+        insert(&self.writer(), document)
     }
 
     /// Finds a document.
@@ -73,7 +85,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn get<D: Document>(&self, id: &str) -> Result<Option<D>> {
-        get(&self.connection(), id)
+        get(&self.reader(), id)
     }
 
     /// Changes a document in one transaction; `None` if there is none.
@@ -81,7 +93,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn update<D: Document, R>(&self, id: &str, change: impl FnOnce(&mut D) -> R) -> Result<Option<(D, R)>> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         let Some(mut document) = get::<D>(&transaction, id)? else { return Ok(None) };
         let result = change(&mut document);
@@ -95,7 +107,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn remove<D: Document>(&self, id: &str) -> Result<bool> {
-        Ok(self.connection().execute(&format!("DELETE FROM {} WHERE id = ?1", D::TABLE), [id])? > 0)
+        Ok(self.writer().execute(&format!("DELETE FROM {} WHERE id = ?1", D::TABLE), [id])? > 0)
     }
 
     /// Up to `limit` documents, newest first, behind the one with the id `after`; and the id that the next page is behind.
@@ -103,7 +115,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn page<D: Document>(&self, after: Option<&str>, limit: usize) -> Result<(Vec<D>, Option<String>)> {
-        let connection = self.connection();
+        let connection = self.reader();
         let table = D::TABLE;
         let below: i64 = match after {
             None => i64::MAX,
@@ -127,7 +139,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn all<D: Document>(&self) -> Result<Vec<D>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let mut statement = connection.prepare_cached(&format!("SELECT body FROM {} ORDER BY seq", D::TABLE))?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
         rows.map(|body| read(&body?)).collect()
@@ -138,7 +150,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn forget_requests(&self, before_ms: i64) -> Result<()> {
-        self.connection().execute("DELETE FROM requests WHERE at_ms < ?1", [before_ms])?;
+        self.writer().execute("DELETE FROM requests WHERE at_ms < ?1", [before_ms])?;
         Ok(())
     }
 
@@ -147,7 +159,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn request(&self, key: &str) -> Result<Option<(String, String)>> {
-        request(&self.connection(), key)
+        request(&self.reader(), key)
     }
 
     /// Stores a new document once for a key: what an earlier request with the key made is returned instead.
@@ -155,7 +167,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn insert_once<D: Document>(&self, document: D, key: Option<(&str, &str)>) -> Result<Submitted<D>> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         if let Some(earlier) = earlier::<D>(&transaction, key)? {
             return Ok(earlier);

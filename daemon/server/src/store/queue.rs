@@ -50,7 +50,7 @@ pub trait Queue: Send + Sync {
 
 impl Queue for Store {
     fn submit(&self, mut job: Job, key: Option<(&str, &str)>) -> Result<Submitted<Job>> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         if let Some(earlier) = earlier::<Job>(&transaction, key)? {
             return Ok(earlier);
@@ -67,7 +67,7 @@ impl Queue for Store {
     }
 
     fn claim(&self) -> Result<Option<Claim>> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         let next: Option<(String, String)> = transaction
             .query_row(
@@ -110,7 +110,7 @@ impl Queue for Store {
     }
 
     fn ack(&self, id: &str, settle: &mut dyn FnMut(&mut Job)) -> Result<()> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         let Some(mut job) = get::<Job>(&transaction, id)? else { return Ok(()) };
         job.work.worker = None;
@@ -137,7 +137,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn ahead(&self, id: &str) -> Result<Option<u64>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let own: Option<(i64, f64)> = connection
             .prepare_cached("SELECT priority, place FROM queue WHERE id = ?1 AND state = 'queued'")?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -157,7 +157,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn waiting(&self) -> Result<Vec<(String, String, u64)>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let mut statement =
             connection.prepare_cached("SELECT kind, state, count(*) FROM queue GROUP BY kind, state")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -169,7 +169,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn submit_creation(&self, mut creation: Creation, key: Option<(&str, &str)>) -> Result<Submitted<Creation>> {
-        creation.work.place = next_place(&self.connection())?;
+        creation.work.place = next_place(&self.writer())?;
         self.insert_once(creation, key)
     }
 
@@ -178,7 +178,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn place_before(&self, before: &str) -> Result<Option<f64>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let place: Option<(i64, f64)> = connection
             .query_row("SELECT priority, place FROM queue WHERE id = ?1 AND state = 'queued'", [before], |row| {
                 Ok((row.get(0)?, row.get(1)?))
@@ -198,7 +198,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn concept_named(&self, name: &str) -> Result<Option<super::Concept>> {
-        let connection = self.connection();
+        let connection = self.reader();
         let id: Option<String> = connection
             .query_row(
                 "SELECT id FROM concepts WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
@@ -215,7 +215,7 @@ impl Store {
     /// If the database refuses.
     pub fn versions_of(&self, name: &str) -> Result<u64> {
         let sql = "SELECT count(*) FROM concepts WHERE name = ?1";
-        Ok(self.connection().query_row(sql, [name.to_lowercase()], |row| row.get(0))?)
+        Ok(self.reader().query_row(sql, [name.to_lowercase()], |row| row.get(0))?)
     }
 
     /// Whether a job made a concept already.
@@ -224,7 +224,7 @@ impl Store {
     /// If the database refuses.
     pub fn concept_of_job(&self, job: &str) -> Result<Option<String>> {
         let sql = "SELECT id FROM concepts WHERE job = ?1";
-        Ok(self.connection().query_row(sql, [job], |row| row.get(0)).optional()?)
+        Ok(self.reader().query_row(sql, [job], |row| row.get(0)).optional()?)
     }
 
     /// The first of `stem`, `stem-v2`, ... that neither a job nor a concept has.
@@ -232,7 +232,7 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn free_stem(&self, stem: &str) -> Result<String> {
-        free_stem(&self.connection(), stem)
+        free_stem(&self.reader(), stem)
     }
 
     /// Seconds of training for one picture in a setting, as last measured.
@@ -241,7 +241,7 @@ impl Store {
     /// If the database refuses.
     pub fn speed(&self, setting: &str) -> Result<Option<f64>> {
         let sql = "SELECT seconds FROM speeds WHERE setting = ?1";
-        Ok(self.connection().query_row(sql, [setting], |row| row.get(0)).optional()?)
+        Ok(self.reader().query_row(sql, [setting], |row| row.get(0)).optional()?)
     }
 
     /// Remembers how fast a setting was.
@@ -250,7 +250,7 @@ impl Store {
     /// If the database refuses.
     pub fn measured(&self, setting: &str, seconds: f64) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO speeds (setting, seconds) VALUES (?1, ?2)";
-        self.connection().execute(sql, params![setting, seconds])?;
+        self.writer().execute(sql, params![setting, seconds])?;
         Ok(())
     }
 }
