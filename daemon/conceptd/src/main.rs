@@ -1,17 +1,30 @@
 //! `conceptd`: pictures in, a concept out.
 
+mod captions;
+mod client;
+mod completions;
+mod concepts;
 mod create;
+mod doctor;
 mod grid;
 mod interrupt;
+mod jobs;
+mod models;
 mod progress;
 mod promote;
+mod prompt;
 mod serve;
+mod service;
 mod spill;
+mod status;
+mod table;
 mod train;
 mod verify;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use client::ClientError;
+use protocol::ErrorCode;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -36,6 +49,24 @@ enum Command {
     Grid(grid::Grid),
     /// Run the daemon: HTTP API, queue, workers, library.
     Serve(serve::Serve),
+    /// Say whether a daemon runs, what it is at and what waits.
+    Status(status::Status),
+    /// The daemon's trainings: list, watch, change.
+    Jobs(jobs::Jobs),
+    /// The daemon's library: list, import, rename, delete, save.
+    Concepts(concepts::Concepts),
+    /// List checkpoints and what they are.
+    Models(models::Models),
+    /// Show or change the prompts of a data set.
+    Captions(captions::Captions),
+    /// Print a prompt as ComfyUI or A1111 wants it.
+    Prompt(prompt::Prompt),
+    /// Check this machine and the settings, and say how to mend what is wrong.
+    Doctor(doctor::Doctor),
+    /// Let the daemon start at every logon.
+    Service(service::Service),
+    /// Print what a shell needs to complete commands.
+    Completions(completions::Completions),
     /// Print the settings in effect and where each comes from.
     Config(serve::ShowConfig),
     /// Print the token that requests must show.
@@ -55,11 +86,18 @@ pub enum Failure {
     Failed(anyhow::Error),
     /// The user stopped it: exit code 130.
     Interrupted(anyhow::Error),
+    /// What there is to say has been printed: exit code 1.
+    Said,
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
+        match error.downcast_ref::<ClientError>() {
+            Some(ClientError::Stopped) => return Self::Interrupted(error),
+            Some(ClientError::Refused(problem)) if problem.code == ErrorCode::Invalid => return Self::Usage(error),
+            _ => {}
+        }
         match error.downcast_ref::<concept::Error>() {
             Some(concept::Error::Interrupted { .. } | concept::Error::StoppedDrawing) => Self::Interrupted(error),
             Some(concept::Error::Parameter { name, value, choices }) => {
@@ -82,6 +120,15 @@ fn main() -> ExitCode {
         Command::Promote(promote) => promote.run(),
         Command::Grid(grid) => grid.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Status(status) => status.run(),
+        Command::Jobs(jobs) => jobs.run(),
+        Command::Concepts(concepts) => concepts.run(),
+        Command::Models(models) => models.run(),
+        Command::Captions(captions) => captions.run(),
+        Command::Prompt(prompt) => prompt.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Service(service) => service.run(),
+        Command::Completions(completions) => completions.run(),
         Command::Config(config) => config.run(),
         Command::Token(token) => token.run(),
         Command::Worker(worker) => worker.run(),
@@ -89,6 +136,7 @@ fn main() -> ExitCode {
     };
     let (error, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Said) => return ExitCode::FAILURE,
         Err(Failure::Failed(error)) => (error, 1),
         Err(Failure::Usage(error)) => (error, 2),
         Err(Failure::Interrupted(error)) => (error, 130),

@@ -3,7 +3,7 @@
 use crate::interrupt;
 use concept::Observer;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Event, Stage};
+use protocol::{Event, JobState, Stage};
 
 /// Shows a run.
 pub struct Progress {
@@ -70,6 +70,7 @@ impl Observer for Progress {
                 }
                 self.say(&format!("step {step} delivered as {bundle}"));
             }
+            Event::State { state: JobState::Paused } => self.say("paused; `conceptd jobs resume` goes on"),
             Event::State { .. } | Event::Saved { .. } | Event::Failed { .. } => {}
         }
     }

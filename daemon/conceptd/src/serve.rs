@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, fmt::writer::MakeWriterExt};
 #[derive(Args, Clone, Default)]
 pub struct HomeFlag {
     /// The home folder [default: CONCEPTD_HOME, else the platform's folder for data].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub home: Option<PathBuf>,
 }
 

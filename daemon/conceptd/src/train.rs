@@ -1,6 +1,9 @@
-//! `conceptd train`.
+//! `conceptd train`: by the running daemon where there is one, else here.
 
-use crate::{Failure, interrupt, progress::Progress, usage};
+mod handover;
+mod upload;
+
+use crate::{Failure, client::Daemon, interrupt, progress::Progress, serve::HomeFlag, usage};
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use concept::{Bundle, Manner, Observer, RunFolder};
@@ -58,6 +61,11 @@ pub struct Train {
     /// Go on where an interrupted run of this name stopped.
     #[arg(long)]
     pub resume: bool,
+    /// Do the work here, also where a daemon runs.
+    #[arg(long)]
+    pub local: bool,
+    #[command(flatten)]
+    pub home: HomeFlag,
     /// Print events as lines of JSON.
     #[arg(long)]
     pub json: bool,
@@ -69,7 +77,24 @@ impl Train {
             return Err(usage(anyhow!("this build has no CUDA; leave --device out to train on the CPU")));
         }
         interrupt::listen()?;
+        if let Some(daemon) = self.daemon()
+            && handover::train(&self, &daemon)?
+        {
+            return Ok(());
+        }
         trainer::with_threads(self.threads, || self.train())?
+    }
+
+    /// The daemon that can do this: what only makes sense beside the files of a run stays here.
+    fn daemon(&self) -> Option<Daemon> {
+        let stays = self.local
+            || self.resume
+            || self.no_samples
+            || self.threads != 0
+            || self.start.is_some()
+            || self.from.is_some()
+            || self.vae.is_some();
+        if stays { None } else { Daemon::find(&self.home.home()) }
     }
 
     fn train(self) -> Result<(), Failure> {

@@ -44,9 +44,16 @@ impl World {
 
     /// The command with nothing but what it must have.
     fn bare(&self, out: &Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+        let mut command = self.conceptd();
         command.arg("train").arg(self.pictures()).args(["--name", "Zorb", "--mode", "object"]);
         command.arg("--base").arg(self.base()).arg("--out").arg(out);
+        command
+    }
+
+    /// The program, unable to find a daemon of the user's.
+    fn conceptd(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+        command.env("CONCEPTD_HOME", self.0.path().join("home"));
         command
     }
 
@@ -114,22 +121,22 @@ fn pictures_become_a_concept_that_draws() {
     );
 
     let picture = out.path().join("drawn.png");
-    let mut create = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut create = world.conceptd();
     create.args(["create", "a photo of zorb", "--steps", "2", "--count", "2"]).arg("--base").arg(world.base());
     good(create.arg("--concept").arg(format!("{}:0.5", tar.display())).arg("--out").arg(&picture));
     assert_eq!(image::image_dimensions(&picture).expect("a picture"), (64, 64));
     assert!(out.path().join("drawn-2.png").is_file());
 
-    let mut verify = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut verify = world.conceptd();
     good(verify.arg("verify").arg(&tar).arg(world.pictures()).arg("--base").arg(world.base()));
-    let mut verify = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut verify = world.conceptd();
     let other = tempfile::tempdir().expect("a folder");
     RgbImage::new(64, 64).save(other.path().join("a.png")).expect("saved");
     assert!(refused(verify.arg("verify").arg(&tar).arg(other.path()), 1).contains("pictures changed"));
 
     // The same recipe from the bundle: the same bytes under a new name's files, so compare a fresh folder.
     let again = tempfile::tempdir().expect("a folder");
-    let mut repeat = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut repeat = world.conceptd();
     repeat
         .arg("train")
         .arg(world.pictures())
@@ -144,16 +151,16 @@ fn pictures_become_a_concept_that_draws() {
     assert!(out.path().join("zorb-v2.tar").is_file());
     assert!(out.path().join(".zorb-v2.run/sample-000004.png").is_file());
 
-    let mut grid = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut grid = world.conceptd();
     grid.arg("grid").arg(&tar).args(["--steps", "1", "--strength", "0.5", "--strength", "1"]);
     good(grid.arg("--base").arg(world.base()).arg("--out").arg(out.path().join("grid.png")));
     let (width, height) = image::image_dimensions(out.path().join("grid.png")).expect("a picture");
     assert!(width > 128 && height > 192, "two strengths beside each other, three snapshots below: {width} x {height}");
 
-    let mut promote = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut promote = world.conceptd();
     good(promote.arg("promote").arg(&tar).args(["--step", "2"]));
     assert_ne!(fs::read(&tar).expect("read"), fs::read(again.path().join("zorb.tar")).expect("read"));
-    let mut promote = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut promote = world.conceptd();
     assert!(refused(promote.arg("promote").arg(&tar).args(["--step", "3"]), 1).contains("2, 4, 6"));
 }
 
@@ -216,12 +223,12 @@ fn mistakes_are_named_and_cost_nothing() {
         let error = refused(world.bare(out.path()).args(["--no-samples"]).args(*flags), *code);
         assert!(error.contains(wanted), "{flags:?}: {error}");
     }
-    let mut face = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+    let mut face = world.conceptd();
     face.arg("train").arg(world.pictures()).args(["--name", "Zorb", "--mode", "face", "--random-flip", "true"]);
     let error = refused(face.arg("--base").arg(world.base()).arg("--out").arg(out.path()), 2);
     assert!(error.contains("never mirrored"), "{error}");
     for name in ["../x", "", "a/b"] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conceptd"));
+        let mut command = world.conceptd();
         command.arg("train").arg(world.pictures()).args(["--name", name, "--mode", "object"]);
         refused(command.arg("--base").arg(world.base()).arg("--out").arg(out.path()), 2);
     }

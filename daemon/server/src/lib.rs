@@ -23,7 +23,9 @@ pub use config::{Config, Layered, Origin, layered};
 pub use error::{Error, Result};
 pub use home::{Beacon, Home, write_whole};
 pub use http::openapi;
+pub use intake::safe_path;
 pub use jobs::{Heard, Worker};
+pub use models::models_of;
 pub use store::Queue;
 
 use jobs::Lane;

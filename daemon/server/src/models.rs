@@ -35,13 +35,17 @@ impl Models {
     /// # Errors
     /// If the database refuses.
     pub fn list(&self, store: &Store) -> Result<Vec<Checkpoint>> {
+        self.files().iter().filter_map(|path| examine(store, path).transpose()).collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         for folder in &self.folders {
             find(folder, DEPTH, &mut files);
         }
         files.sort();
         files.dedup();
-        files.iter().filter_map(|path| examine(store, path).transpose()).collect()
+        files
     }
 
     /// The checkpoint that a request means by its name or path.
@@ -105,9 +109,7 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
 
 /// What a file is; `None` if it went away.
 fn examine(store: &Store, path: &Path) -> Result<Option<Checkpoint>> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
-    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let (bytes, changed_ms) = (metadata.len(), changed.map_or(0, |time| time.as_millis() as i64));
+    let Some((bytes, changed_ms)) = fingerprint(path) else { return Ok(None) };
     let key = path.display().to_string();
     if let Some(known) = store.get::<Checkpoint>(&key)? {
         if known.bytes == bytes && known.changed_ms == changed_ms {
@@ -115,8 +117,33 @@ fn examine(store: &Store, path: &Path) -> Result<Option<Checkpoint>> {
         }
         store.remove::<Checkpoint>(&key)?;
     }
-    let mut checkpoint =
-        Checkpoint { path: key, bytes, changed_ms, family: None, problem: None, nonstandard: false, sha256: None };
+    let checkpoint = inspect(path, bytes, changed_ms);
+    // Another request may have been faster.
+    match store.insert(&checkpoint) {
+        Ok(()) => Ok(Some(checkpoint)),
+        Err(Error::Database(_)) => Ok(Some(checkpoint)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Size and time of change; `None` if the file went away.
+fn fingerprint(path: &Path) -> Option<(u64, i64)> {
+    let metadata = fs::metadata(path).ok()?;
+    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Some((metadata.len(), changed.map_or(0, |time| time.as_millis() as i64)))
+}
+
+/// What the header of a file says that it is.
+fn inspect(path: &Path, bytes: u64, changed_ms: i64) -> Checkpoint {
+    let mut checkpoint = Checkpoint {
+        path: path.display().to_string(),
+        bytes,
+        changed_ms,
+        family: None,
+        problem: None,
+        nonstandard: false,
+        sha256: None,
+    };
     match diffusion::Checkpoint::open(path, Overrides::default()) {
         Ok(opened) => {
             let architecture = opened.architecture();
@@ -128,12 +155,17 @@ fn examine(store: &Store, path: &Path) -> Result<Option<Checkpoint>> {
         }
         Err(error) => checkpoint.problem = Some(error.to_string()),
     }
-    // Another request may have been faster.
-    match store.insert(&checkpoint) {
-        Ok(()) => Ok(Some(checkpoint)),
-        Err(Error::Database(_)) => Ok(Some(checkpoint)),
-        Err(error) => Err(error),
-    }
+    checkpoint
+}
+
+/// The checkpoints of a home as they lie there, without a daemon and its memory of their digests.
+pub fn models_of(home: &Home, config: &Config) -> Vec<ModelView> {
+    let files = Models::new(home, config).files();
+    let look = |path: &PathBuf| {
+        let (bytes, changed_ms) = fingerprint(path)?;
+        Some(view(&inspect(path, bytes, changed_ms)))
+    };
+    files.iter().filter_map(look).collect()
 }
 
 /// Reads files that have no digest yet, one at a time, for as long as the daemon runs.
