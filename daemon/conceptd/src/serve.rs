@@ -5,7 +5,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use server::{Config, Home, Layered};
 use std::{net::IpAddr, path::PathBuf};
-use tracing_subscriber::{EnvFilter, fmt::writer::MakeWriterExt};
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::EnvFilter;
 
 /// Where everything lies.
 #[derive(Args, Clone, Default)]
@@ -100,18 +101,14 @@ impl Serve {
     }
 }
 
-/// Logs go to standard error for people, and as lines of JSON to a file that is begun anew when it has grown.
+/// Logs are lines of JSON in files that begin anew each day; a week of them is kept.
 fn listen_to_logs(home: &Home, config: &Config) -> anyhow::Result<()> {
-    const LARGEST: u64 = 10 << 20;
+    const KEPT: usize = 7;
     let folder = home.path().join("logs");
-    std::fs::create_dir_all(&folder)?;
-    let path = folder.join("conceptd.jsonl");
-    if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST) {
-        std::fs::rename(&path, folder.join("conceptd.1.jsonl"))?;
-    }
-    let file = std::fs::File::options().create(true).append(true).open(&path)?;
+    server::platform::make_private_folder(&folder)?;
+    let daily = RollingFileAppender::builder().rotation(Rotation::DAILY).max_log_files(KEPT);
+    let file = daily.filename_prefix("conceptd").filename_suffix("jsonl").build(folder)?;
     let filter = EnvFilter::try_new(&config.log)?;
-    let file = std::sync::Mutex::new(file).with_max_level(tracing::Level::TRACE);
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(file).init();
     Ok(())
 }

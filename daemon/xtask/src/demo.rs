@@ -110,7 +110,7 @@ fn train(
         .arg(base)
         .arg("--out")
         .arg(out);
-    command.args(TOY);
+    command.arg("--local").args(TOY);
     for prompt in prompts {
         command.args(["--sample-prompt", prompt]);
     }
