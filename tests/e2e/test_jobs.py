@@ -1,4 +1,4 @@
-"""Jobs under stress: paused, cancelled, killed, reordered, submitted twenty times at once. Bundles stay the same bytes."""
+"""Jobs under stress: paused, cancelled, killed, reordered, submitted twenty times at once; the bytes stay the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training that the tests run: six pictures of kojii on the toy base, over in seconds and the same bytes each time."""
+"""The training that the tests run: six pictures on the toy base, over in seconds and the same bytes each time."""
 
 from __future__ import annotations
 
