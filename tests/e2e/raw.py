@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from dataclasses import dataclass
@@ -54,11 +55,9 @@ def send(
         if body is not None or method in ("POST", "PUT", "PATCH"):
             connection.putheader("Content-Length", str(len(body or b"")))
         connection.endheaders()
-        try:
+        # It may be refused before all of it is read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.send(body or b"")
-        except (BrokenPipeError, ConnectionResetError):
-            # It was refused before all of it was read.
-            pass
         response = connection.getresponse()
         streams = response.headers.get_content_type() == "text/event-stream"
         return Answer(response.status, response.headers, b"" if streams else response.read())

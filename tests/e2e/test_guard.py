@@ -75,7 +75,9 @@ def test_a_token_in_the_query_does_not_help(daemon: Daemon, guarded: list[tuple[
             assert answer.status == 401, (method, path)
 
 
-@pytest.mark.parametrize("path", ["//v1/jobs", "/healthz/../v1/jobs", "/healthz/", "/v1/jobs/", "/%761/jobs", "/V1/jobs"])
+@pytest.mark.parametrize(
+    "path", ["//v1/jobs", "/healthz/../v1/jobs", "/healthz/", "/v1/jobs/", "/%761/jobs", "/V1/jobs"]
+)
 def test_other_ways_to_write_a_path_do_not_help(daemon: Daemon, path: str) -> None:
     assert send(daemon, "GET", path, with_token=False).status in (401, 404)
 
@@ -87,7 +89,9 @@ def test_open_routes_need_no_token(daemon: Daemon) -> None:
         assert send(daemon, "GET", path, {"Authorization": "Bearer x"}, with_token=False).status == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost.evil.example"]
+)
 def test_pages_of_other_origins_are_refused(daemon: Daemon, routes: list[tuple[str, str]], origin: str) -> None:
     for method, path in routes:
         answer = send(daemon, method, path, {"Origin": origin})

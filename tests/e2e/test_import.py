@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import struct
 import tarfile
 from collections.abc import Callable
@@ -48,9 +49,7 @@ def renamed(file: bytes, change: Callable[[str], str]) -> bytes:
     return struct.pack("<Q", len(text)) + text + values
 
 
-def test_a_bundle_comes_back_under_another_name(
-    daemon: Daemon, files: Files, reference: bytes, tmp_path: Path
-) -> None:
+def test_a_bundle_comes_back_under_another_name(daemon: Daemon, files: Files, reference: bytes, tmp_path: Path) -> None:
     (tmp_path / "kojii.tar").write_bytes(reference)
     concept = daemon.import_concept(tmp_path / "kojii.tar", "object", name="Copy of Kojii")
     assert (concept["name"], concept["stem"], concept["version"]) == ("Copy of Kojii", "copy_of_kojii", 1)
@@ -75,18 +74,62 @@ def test_a_second_import_is_a_version_unless_it_has_the_key(daemon: Daemon, refe
     assert (second["version"], second["stem"]) == (2, "twice-v2")
 
 
-def test_a_concept_from_elsewhere_is_loaded_by_every_host(daemon: Daemon, files: Files, tmp_path: Path) -> None:
-    # As Eden names its files; nothing in them says what they are.
-    foreign = {
-        "eden_lora.safetensors": renamed(files["kojii_lora.safetensors"], str),
-        "eden_embeddings.safetensors": renamed(files["kojii_embeddings.safetensors"], str),
-    }
-    concept = daemon.import_concept(write(tmp_path / "eden.tar", foreign), "face", name="From Eden")
-    assert (concept["mode"], concept["tokens"], concept["base_sha256"]) == ("face", 3, None)
+def safetensors(shapes: dict[str, list[int]]) -> bytes:
+    """A file of zeros."""
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(end)
+
+
+def foreign(lora: dict[str, list[int]], embeddings: dict[str, list[int]]) -> Files:
+    """A bundle for the published SDXL that nothing is said about, named as Eden names its files."""
+    return {"eden_lora.safetensors": safetensors(lora), "eden_embeddings.safetensors": safetensors(embeddings)}
+
+
+QUERY = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+LORA_SHAPES = {
+    f"base_model.model.unet.{QUERY}.lora_A.weight": [4, 640],
+    f"base_model.model.unet.{QUERY}.lora_B.weight": [640, 4],
+}
+EMBEDDING_SHAPES = {"clip_l": [2, 768], "clip_g": [2, 1280]}
+
+
+def test_a_concept_from_elsewhere_is_loaded_by_every_host(daemon: Daemon, tmp_path: Path) -> None:
+    tar = write(tmp_path / "eden.tar", foreign(LORA_SHAPES, EMBEDDING_SHAPES))
+    concept = daemon.import_concept(tar, "face", name="From Eden")
+    assert (concept["mode"], concept["tokens"], concept["base_sha256"]) == ("face", 2, None)
+    assert (concept["family"], concept["base_nonstandard"]) == ("sdxl", False)
+    with tarfile.open(daemon.bundle(concept, tmp_path)) as back:
+        header, _ = tensors(back.extractfile("from_eden_lora.safetensors").read())
+    site = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q"
+    assert {f"{site}.lora_down.weight", f"{site}.lora_up.weight"} <= set(header), "kohya's names"
     with pytest.raises(ConceptdError) as refusal:
         daemon.create("<concept>", [concept])
     assert (refusal.value.status, refusal.value.field) == (422, "base"), "its base is not known"
-    assert daemon.create("<concept>", [concept], base=toy.BASE, width=128, height=128, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("lora", "embeddings"),
+    [
+        pytest.param(LORA_SHAPES, {"clip_l": [2, 768]}, id="one encoder"),
+        pytest.param(LORA_SHAPES, {"clip_l": [2, 64], "clip_g": [2, 1280]}, id="narrow embeddings"),
+        pytest.param(LORA_SHAPES, {"clip_l": [2, 768], "clip_g": [3, 1280]}, id="different tokens"),
+        pytest.param(LORA_SHAPES, {"clip_l": [0, 768], "clip_g": [0, 1280]}, id="no tokens"),
+        pytest.param(LORA_SHAPES, {"clip_l": [], "clip_g": []}, id="numbers for embeddings"),
+        pytest.param({key: [4, 4] for key in LORA_SHAPES}, EMBEDDING_SHAPES, id="narrow LoRA"),
+        pytest.param({"lora_unet_nowhere.lora_down.weight": [4, 640]}, EMBEDDING_SHAPES, id="unknown layer"),
+        pytest.param({}, EMBEDDING_SHAPES, id="empty LoRA"),
+    ],
+)
+def test_a_bundle_that_no_host_could_load_is_refused(
+    daemon: Daemon, lora: dict, embeddings: dict, tmp_path: Path
+) -> None:
+    with pytest.raises(ConceptdError) as refusal:
+        daemon.import_concept(write(tmp_path / "eden.tar", foreign(lora, embeddings)), "face")
+    assert (refusal.value.status, refusal.value.code, refusal.value.field) == (422, "bundle", "file")
 
 
 def cut(file: bytes) -> bytes:

@@ -87,8 +87,9 @@ def _read(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _quoted(filename: str) -> str:
-    # As browsers write it.
-    return filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    # With quoted-pairs (RFC 9110), so that a refusal names the file as it is called.
+    escaped = filename.replace("\\", "\\\\").replace('"', '\\"')
+    return escaped.replace("\r", "%0D").replace("\n", "%0A")
 
 
 def files_of(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, Path]]:
