@@ -158,9 +158,16 @@ impl Bundle {
     pub fn checked(self) -> Result<Self> {
         let (stem, family) = (self.stem.clone(), self.family());
         let wrong = |what: String| Error::Invalid(format!("{stem}: {what}"));
-        let plain = self.metadata.contains_key("conceptd.name");
+        // A plain LoRA is called by its name.
+        let plain = self.metadata.get("conceptd.trigger").is_some_and(|trigger| !trigger.ends_with("_embeddings"));
+        if self.tensors.lora.is_empty() {
+            return Err(wrong("its LoRA is empty".into()));
+        }
         if self.tensors.embeddings.is_empty() && !plain {
             return Err(wrong("it has no `NAME_embeddings.safetensors`; a concept is both files".into()));
+        }
+        if self.tensors.embeddings.values().any(|rows| !matches!(rows.dims(), [1..=75, _])) {
+            return Err(wrong("its embeddings are no tables of 1 to 75 tokens".into()));
         }
         if self.is_nonstandard() {
             return Ok(self);
@@ -209,7 +216,7 @@ impl Bundle {
 
     /// Number of new tokens.
     pub fn tokens(&self) -> usize {
-        self.tensors.embeddings.values().next().map_or(0, |rows| rows.dims()[0])
+        self.tensors.embeddings.values().next().and_then(|rows| rows.dims().first().copied()).unwrap_or(0)
     }
 
     /// Writes `STEM.tar` and the two loose files into `folder`, each whole or not at all.

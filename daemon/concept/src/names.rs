@@ -22,7 +22,9 @@ pub fn safe_name(name: &str) -> Result<String> {
     if trimmed.chars().count() > 100 {
         return Err(Error::Invalid("the name is longer than 100 characters; give a shorter one".into()));
     }
-    if trimmed.chars().any(|c| c.is_control() || matches!(c, '/' | '\\')) || trimmed == ".." {
+    // Marks that turn the direction of writing show another name than there is.
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if trimmed.chars().any(|c| c.is_control() || turns(c) || matches!(c, '/' | '\\')) || trimmed == ".." {
         return Err(Error::Invalid(format!(
             "the name `{}` is a path or holds control characters; give a plain name",
             trimmed.escape_debug()
@@ -101,7 +103,7 @@ mod tests {
         ] {
             assert_eq!(safe_name(name).expect(name), safe);
         }
-        for bad in ["", "   ", "../x", "a\\b", "..", "a\nb", &"x".repeat(101)] {
+        for bad in ["", "   ", "xan\u{202e}der", "../x", "a\\b", "..", "a\nb", &"x".repeat(101)] {
             assert!(safe_name(bad).is_err(), "{bad:?}");
         }
     }

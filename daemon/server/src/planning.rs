@@ -54,9 +54,6 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
         Ok(stem) => stem,
         Err(error) => return field("name", error.to_string()),
     };
-    if !(-1000..=1000).contains(&request.priority) {
-        return field("priority", "choose a priority from -1000 to 1000".into());
-    }
     let Some(dataset) = app.store.get::<DatasetRecord>(&request.dataset)? else {
         return Err(Refused::Field(
             "dataset",

@@ -87,6 +87,7 @@ async fn receive(app: &Arc<App>, mut form: Multipart, to: &Path) -> Result<(Opti
         }
         let text = String::from_utf8(text).map_err(|_| ApiError::invalid(which.as_str(), "send UTF-8"))?;
         if which == "name" {
+            concept::safe_name(&text).map_err(|error| ApiError::invalid("name", error.to_string()))?;
             name = Some(text);
         } else {
             let parsed = serde_json::from_value::<Mode>(text.into());

@@ -4,7 +4,6 @@ use super::{
     error::{Answer, ApiError},
     files::{plain_name, send},
     input::{idempotency_key, json, other_body, paging},
-    prompts::check_strengths,
 };
 use crate::{
     App, Error, library,
@@ -25,10 +24,12 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     let app = app.into_inner();
     let key = idempotency_key(&request)?;
     let (mut asked, digest) = json::<CreationRequest>(&app, &request, payload).await?;
-    check(&asked)?;
     let init = asked.init_image.take().map(|text| BASE64_STANDARD.decode(text));
     let init =
         init.transpose().map_err(|error| ApiError::invalid("init_image", format!("this is no base64: {error}")))?;
+    if init.as_deref().is_some_and(|bytes| !is_picture(bytes)) {
+        return Err(ApiError::invalid("init_image", "this is no PNG, JPEG or WebP picture"));
+    }
     let store = app.clone();
     let prepared = crate::blocking(move || Ok(prepare(&store, asked, init.as_deref())));
     let creation = prepared.await??;
@@ -45,25 +46,10 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     Ok(HttpResponse::Accepted().insert_header((LOCATION, location)).json(view(creation)))
 }
 
-fn check(asked: &CreationRequest) -> Result<(), ApiError> {
-    check_strengths(&asked.concepts)?;
-    if asked.prompt.is_empty() || asked.prompt.len() > 2000 || asked.negative.len() > 2000 {
-        return Err(ApiError::invalid("prompt", "give prompts of at most 2000 bytes"));
-    }
-    for (field, side) in [("width", asked.width), ("height", asked.height)] {
-        if side.is_some_and(|side| side % 64 != 0 || !(64..=4096).contains(&side)) {
-            return Err(ApiError::invalid(field, "choose a multiple of 64 from 64 to 4096"));
-        }
-    }
-    let within = |field: &str, value: f64, least: f64, most: f64| match (least..=most).contains(&value) {
-        true => Ok(()),
-        false => Err(ApiError::invalid(field, format!("choose {least} to {most}"))),
-    };
-    within("steps", asked.steps as f64, 1.0, 1000.0)?;
-    within("cfg", asked.cfg, 0.0, 100.0)?;
-    within("count", asked.count as f64, 1.0, 64.0)?;
-    within("init_strength", asked.init_strength, 0.0, 1.0)?;
-    within("seed", asked.seed as f64, 0.0, 9_007_199_254_740_991.0)
+/// Whether bytes begin as a picture does; a worker decodes it.
+fn is_picture(bytes: &[u8]) -> bool {
+    let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(b"\xff\xd8\xff") || webp
 }
 
 /// Finds concepts and base, and keeps the init image.

@@ -8,17 +8,24 @@ use actix_web::{
     web::{Bytes, BytesMut, Payload, Query},
 };
 use futures_util::StreamExt;
+use jsonschema::Validator;
 use protocol::ErrorCode;
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// What a client may take to send the next part of a body.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads a JSON body and its digest. Unknown fields and wrong types are named.
-pub async fn json<T: DeserializeOwned>(
+/// Reads a JSON body and its digest, held to the schema that is documented. What is wrong is named.
+pub async fn json<T: DeserializeOwned + JsonSchema>(
     app: &App,
     request: &HttpRequest,
     payload: Payload,
@@ -28,15 +35,54 @@ pub async fn json<T: DeserializeOwned>(
     }
     let bytes = body(payload, app.config.limits.json_bytes).await?;
     let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+    let no_json = |error: serde_json::Error| ApiError::malformed(format!("the body is no JSON: {error}"));
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let (path, cause) = (error.path().to_string(), error.into_inner());
         match cause.classify() {
-            serde_json::error::Category::Data => ApiError::invalid(path, plain(&cause.to_string())),
-            _ => ApiError::malformed(format!("the body is no JSON: {cause}")),
+            serde_json::error::Category::Data => {
+                ApiError::invalid(field(&path, &cause.to_string()), plain(&cause.to_string()))
+            }
+            _ => no_json(cause),
         }
     })?;
-    deserializer.end().map_err(|error| ApiError::malformed(format!("the body is no JSON: {error}")))?;
+    deserializer.end().map_err(no_json)?;
+    hold_to_schema::<T>(&serde_json::from_slice(&bytes).map_err(no_json)?)?;
     Ok((value, concept::hex(&Sha256::digest(&bytes))))
+}
+
+/// The field that a message of serde means.
+fn field(path: &str, message: &str) -> String {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (path, missing) {
+        (".", Some(missing)) => missing.to_owned(),
+        (path, Some(missing)) => format!("{path}.{missing}"),
+        (path, None) => path.to_owned(),
+    }
+}
+
+/// Fails if a value is not what the type's schema allows: types know no ranges and lengths.
+fn hold_to_schema<T: JsonSchema>(value: &Value) -> Result<(), ApiError> {
+    static VALIDATORS: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let validator = {
+        let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+        match validators.get(&*T::schema_name()) {
+            Some(validator) => validator.clone(),
+            None => {
+                let made = jsonschema::validator_for(schema_for!(T).as_value()).map_err(crate::Error::bug)?;
+                let made = Arc::new(made);
+                validators.insert(T::schema_name().into_owned(), made.clone());
+                made
+            }
+        }
+    };
+    match validator.iter_errors(value).max_by_key(|error| error.instance_path().as_str().len()) {
+        None => Ok(()),
+        Some(error) => {
+            let path = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
+            let detail = error.masked_with("this").to_string();
+            Err(ApiError::invalid(if path.is_empty() { ".".into() } else { path }, detail))
+        }
+    }
 }
 
 /// A message without its place in the text, which means nothing behind a form.
