@@ -19,8 +19,8 @@ from raw import send
 # The long run sets CONCEPTD_FUZZ_REQUESTS=5000.
 REQUESTS = int(os.environ.get("CONCEPTD_FUZZ_REQUESTS", "300"))
 
-# No operation is left out. One check is: JSON Schema counts characters where limits of bytes are meant, and cannot say that
-# a data set must exist or that two parameters exclude each other. What it calls valid may still not be possible.
+# No operation is left out. One check is: JSON Schema counts characters where limits of bytes are meant, and cannot say
+# that a data set must exist or that two parameters exclude each other. What it calls valid may still not be possible.
 LEFT_OUT = "positive_data_acceptance"
 
 
