@@ -78,7 +78,7 @@ TRAININGS = [
     pytest.param({"mode": "animal"}, "invalid", "mode", "face", id="mode"),
     pytest.param({"mode": ...}, "invalid", "mode", "face, object or style", id="no mode"),
     pytest.param({"prediction": "flow"}, "invalid", "prediction", "epsilon", id="prediction"),
-    pytest.param({"name": ""}, "invalid", "name", "empty", id="empty name"),
+    pytest.param({"name": ""}, "invalid", "name", "shorter", id="empty name"),
     pytest.param({"name": "x" * 101}, "invalid", "name", "100", id="long name"),
     pytest.param({"name": "../x"}, "invalid", "name", "path", id="path for a name"),
     pytest.param({"name": "a\0b"}, "invalid", "name", "control", id="NUL in a name"),
@@ -114,7 +114,9 @@ TRAININGS = [
     parameter("seed", 1 << 60),
     parameter("save_every", 0),
     parameter("sample_prompt", "text"),
-    parameter("sample_prompt", [""]),
+    pytest.param(
+        {"parameters": {**toy.PARAMETERS, "sample_prompt": [""]}}, "invalid", "parameters.sample_prompt[0]", "", id="empty prompt"
+    ),
     parameter("sample_prompt", ["x"] * 17),
 ]
 

@@ -78,11 +78,23 @@ fn hold_to_schema<T: JsonSchema>(value: &Value) -> Result<(), ApiError> {
     match validator.iter_errors(value).max_by_key(|error| error.instance_path().as_str().len()) {
         None => Ok(()),
         Some(error) => {
-            let path = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
             let detail = error.masked_with("this").to_string();
-            Err(ApiError::invalid(if path.is_empty() { ".".into() } else { path }, detail))
+            Err(ApiError::invalid(path_of(error.instance_path().as_str()), detail))
         }
     }
+}
+
+/// `concepts[0].strength` for the pointer `/concepts/0/strength`.
+fn path_of(pointer: &str) -> String {
+    let mut path = String::new();
+    for part in pointer.split('/').filter(|part| !part.is_empty()) {
+        match part.parse::<usize>() {
+            Ok(place) => path += &format!("[{place}]"),
+            Err(_) if path.is_empty() => path += part,
+            Err(_) => path += &format!(".{part}"),
+        }
+    }
+    if path.is_empty() { ".".into() } else { path }
 }
 
 /// A message without its place in the text, which means nothing behind a form.
