@@ -138,9 +138,11 @@ fn a_concept_is_trained_by_the_daemon_and_kept_in_its_library() {
     }
 
     // Mistakes are named as on this side; another concept's files are not touched.
-    let output = world.train("out", &["--base", &base, "--lora-alpha", "0"]).output().expect("it starts");
+    let output = world.train("out", &["--base", &base, "--caption-dropout", "2"]).output().expect("it starts");
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && complaint.contains("parameters.lora_alpha"), "{complaint}");
+    assert!(output.status.code() == Some(2) && complaint.contains("parameters.caption_dropout"), "{complaint}");
+    let output = world.train("out", &["--base", &base, "--learning-rate", "nan"]).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2), "JSON has no such number, so it must not vanish on the way");
     fs::create_dir(world.path("taken")).expect("made");
     fs::write(world.path("taken/zoerb-v2.tar"), "mine").expect("written");
     let output = world.train("taken", &["--base", &base, "--steps", "4"]).output().expect("it starts");

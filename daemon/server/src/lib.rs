@@ -58,6 +58,7 @@ pub fn serve(
     let listener = TcpListener::bind(address).map_err(listen)?;
     let port = listener.local_addr().map_err(listen)?.port();
     let url = match config.address {
+        std::net::IpAddr::V6(address) if address.is_unspecified() => format!("http://[::1]:{port}"),
         std::net::IpAddr::V6(address) => format!("http://[{address}]:{port}"),
         std::net::IpAddr::V4(address) if address.is_unspecified() => format!("http://127.0.0.1:{port}"),
         std::net::IpAddr::V4(address) => format!("http://{address}:{port}"),

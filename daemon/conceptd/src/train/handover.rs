@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use concept::Observer;
-use protocol::{ConceptView, DatasetView, Event, JobView, ModelView, PlanView, TrainRequest, WarningCode};
+use protocol::{ConceptView, DatasetView, Event, JobView, ModelView, Parameters, PlanView, TrainRequest, WarningCode};
 use std::{
     fs::{self, File},
     io,
@@ -26,6 +26,11 @@ pub fn train(asked: &Train, daemon: &Daemon) -> Result<bool, Failure> {
     let mode = asked.mode;
     let mode =
         mode.ok_or_else(|| usage(anyhow!("say what the pictures have in common: --mode face, object or style")))?;
+    // JSON writes what is no finite number as null, and the daemon would take its default.
+    let carried: Parameters = serde_json::from_value(serde_json::to_value(&asked.parameters)?)?;
+    if carried != asked.parameters {
+        return Err(usage(anyhow!("one of the parameters is no finite number; give one")));
+    }
     let Some(base) = base(daemon, &asked.base)? else {
         note(format!(
             "the daemon may not use {}, which lies in none of its model folders; doing the work here. (Add the folder to \

@@ -207,7 +207,7 @@ mod tests {
     fn keys_and_shapes_that_fit_nothing_are_named() {
         let refused = |key: &str, shape: &[usize]| {
             let lora = BTreeMap::from([(key.to_owned(), zeros(shape))]);
-            to_host(lora, Family::Sdxl).err().expect("refused").to_string()
+            to_host(lora, Family::Sdxl).expect_err("refused").to_string()
         };
         assert!(
             refused("lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", &[4, 320])

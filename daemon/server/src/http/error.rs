@@ -1,6 +1,10 @@
 //! Every failure that a client can see: RFC 9457 problems with a stable code. The only place where our errors meet HTTP.
 
-use actix_web::{HttpResponse, ResponseError, body::BoxBody, http::StatusCode};
+use actix_web::{
+    HttpResponse, ResponseError,
+    body::BoxBody,
+    http::{StatusCode, header::WWW_AUTHENTICATE},
+};
 use protocol::{ErrorCode, Problem};
 use std::fmt;
 
@@ -106,7 +110,11 @@ impl ResponseError for ApiError {
             field: self.field.clone(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        HttpResponse::build(self.status).content_type("application/problem+json").body(body)
+        let mut answer = HttpResponse::build(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        answer.content_type("application/problem+json").body(body)
     }
 }
 

@@ -36,7 +36,11 @@ fn check(request: &ServiceRequest, app: &App) -> Result<(), ApiError> {
     let text = |name: &HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(&HOST).map(str::to_owned).or_else(|| request.uri().authority().map(|a| a.to_string()));
     let name = host.as_deref().map(without_port).unwrap_or_default();
-    if !is_own_name(name) && !app.config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+    let configured = name.trim_matches(['[', ']']) == app.config.address.to_string();
+    if !configured
+        && !is_own_name(name)
+        && !app.config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    {
         return Err(ApiError::forbidden(format!(
             "this machine is not called `{}` here; add the name to `allowed_hosts` if it is",
             name.escape_debug()

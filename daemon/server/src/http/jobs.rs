@@ -26,6 +26,19 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     let app = app.into_inner();
     let key = idempotency_key(&request)?;
     let (asked, digest) = json::<TrainRequest>(&app, &request, payload).await?;
+    // What was accepted once is not judged again.
+    if let Some(key) = key.clone() {
+        let store = app.clone();
+        let earlier = crate::blocking(move || match store.store.request(&key)? {
+            Some((made, body)) => Ok(store.store.get::<Job>(&made)?.map(|job| (job, body))),
+            None => Ok(None),
+        });
+        match earlier.await? {
+            Some((job, body)) if body == digest => return Ok(HttpResponse::Accepted().json(view(&app, job).await?)),
+            Some(_) => return Err(other_body()),
+            None => {}
+        }
+    }
     let decided = decided(&app, asked).await?;
     let job = Job {
         id: crate::id("job")?,

@@ -8,8 +8,11 @@ use super::{
     plans, prompts, system,
 };
 use actix_web::{
-    HttpRequest, Route,
-    http::Method,
+    HttpRequest, ResponseError, Route,
+    http::{
+        Method,
+        header::{ALLOW, HeaderValue},
+    },
     web::{self, ServiceConfig},
 };
 use protocol::{
@@ -43,7 +46,17 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 async fn wrong_method(request: HttpRequest) -> Answer {
-    Err(ApiError::method(format!("{} cannot be done here; `/openapi.json` lists what can", request.method())))
+    let pattern = request.match_pattern();
+    let here = table().into_iter().find(|entry| Some(entry.path) == pattern.as_deref());
+    let methods = here.map(|entry| entry.methods.iter().map(|(operation, _)| operation.method.to_string()).collect());
+    let methods: Vec<String> = methods.unwrap_or_default();
+    let detail = format!("{} cannot be done here; {} can", request.method(), methods.join(", "));
+    let mut answer = ApiError::method(detail).error_response();
+    // RFC 9110, 15.5.6.
+    if let Ok(allowed) = HeaderValue::from_str(&methods.join(", ")) {
+        answer.headers_mut().insert(ALLOW, allowed);
+    }
+    Ok(answer)
 }
 
 /// Every route.

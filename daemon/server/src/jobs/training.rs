@@ -89,7 +89,7 @@ async fn again(app: &Arc<App>, job: Job, what: String) -> Result<()> {
     let deaths = if job.training.saved_step > died_at || count == 0 { 1 } else { count + 1 };
     if deaths > DEATHS {
         let reason = format!(
-            "its worker died {DEATHS} times at step {} without getting further. The last time it {what}",
+            "its worker died {deaths} times at step {} without getting further. The last time it {what}",
             job.training.saved_step
         );
         return settle(app, job.id, JobState::Failed, Some(JobFailure { code: ErrorCode::WorkerDied, reason })).await;
