@@ -1,6 +1,8 @@
-//! `conceptd create`.
+//! `conceptd create`: here from files, or by the running daemon from its library.
 
-use crate::{Failure, interrupt, usage};
+mod handover;
+
+use crate::{Failure, client::Daemon, interrupt, serve::HomeFlag, usage};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use concept::{Applied, Bundle, Painter, PictureRequest, usual_side};
@@ -16,11 +18,12 @@ use std::{
 pub struct Create {
     /// What to draw; concepts are called by their names.
     prompt: String,
-    /// The checkpoint to draw with.
+    /// The checkpoint to draw with; the running daemon also takes its name, or finds that of the concept.
     #[arg(long)]
-    base: PathBuf,
-    /// A concept, optionally with a strength: kojii.tar or kojii.tar:0.8. May be given several times.
-    #[arg(long, value_name = "NAME.tar[:STRENGTH]")]
+    base: Option<PathBuf>,
+    /// A concept, optionally with a strength: kojii.tar or kojii.tar:0.8, or a name or id of the running daemon's library. May
+    /// be given several times.
+    #[arg(long, value_name = "CONCEPT[:STRENGTH]")]
     concept: Vec<String>,
     /// What to keep away from.
     #[arg(long, default_value = "")]
@@ -53,6 +56,8 @@ pub struct Create {
     /// A VAE file in place of the base's own.
     #[arg(long)]
     vae: Option<PathBuf>,
+    #[command(flatten)]
+    home: HomeFlag,
     /// Threads; 0 for one each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -64,17 +69,35 @@ pub struct Create {
 impl Create {
     pub fn run(self) -> Result<(), Failure> {
         interrupt::listen()?;
+        self.check().map_err(usage)?;
+        if self.is_of_the_library() {
+            let home = self.home.home();
+            let daemon =
+                Daemon::find(&home).ok_or_else(|| crate::client::ClientError::NoDaemon(home.path().to_owned()))?;
+            return handover::create(&self, &daemon);
+        }
         trainer::with_threads(self.threads, || self.create())?
     }
 
+    /// Whether it needs what only a daemon knows: names of its concepts or of its checkpoints.
+    fn is_of_the_library(&self) -> bool {
+        let is_file = |concept: &String| split_strength(concept).is_ok_and(|(path, _)| is_bundle(path));
+        // A path that leads nowhere is a mistake, not a name.
+        let is_name = |base: &PathBuf| {
+            let plain = base.components().count() == 1 && base.extension().is_none_or(|ending| ending != "safetensors");
+            plain && !base.exists()
+        };
+        self.base.as_ref().is_none_or(is_name) || !self.concept.iter().all(is_file)
+    }
+
     fn create(&self) -> Result<(), Failure> {
-        self.check().map_err(usage)?;
         let mut concepts = Vec::new();
         for argument in &self.concept {
             let (path, strength) = split_strength(argument).map_err(usage)?;
             concepts.push((Bundle::read(path)?, strength));
         }
-        let base = concept::open_checkpoint(&self.base, self.vae.as_deref(), self.prediction)?;
+        let Some(base) = &self.base else { return Err(usage(anyhow!("give a checkpoint: --base FILE"))) };
+        let base = concept::open_checkpoint(base, self.vae.as_deref(), self.prediction)?;
         let mut painter = Painter::load(&base)?;
         if !concepts.is_empty() {
             let applied: Vec<Applied> =
@@ -142,10 +165,15 @@ impl Create {
     }
 }
 
-/// `file.tar:0.8` as file and strength. A colon may also be a drive's.
+/// Whether a concept is given as a file.
+fn is_bundle(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "tar")
+}
+
+/// `file.tar:0.8` or `name:0.8` as concept and strength. A colon may also be a drive's.
 fn split_strength(argument: &str) -> anyhow::Result<(&Path, f64)> {
     if let Some((path, strength)) = argument.rsplit_once(':')
-        && path.ends_with(".tar")
+        && (path.ends_with(".tar") || strength.parse::<f64>().is_ok())
     {
         let strength: f64 =
             strength.parse().map_err(|_| anyhow!("--concept {argument}: `{strength}` is no strength"))?;

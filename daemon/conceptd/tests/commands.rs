@@ -186,6 +186,28 @@ fn a_concept_is_trained_by_the_daemon_and_kept_in_its_library() {
     let concepts = world.json(&["concepts", "list"]);
     let id = concepts["items"][0]["id"].as_str().expect("an id");
     assert_eq!(world.json(&["concepts", "show", "zörb"])["id"], id);
+
+    // Drawn by the daemon, from its library and on the concept's own base.
+    let picture = world.path("drawn.png").display().to_string();
+    let create = [
+        "create",
+        "a zörb",
+        "--concept",
+        "zörb:0.5",
+        "--width",
+        "64",
+        "--height",
+        "64",
+        "--steps",
+        "1",
+        "--out",
+        &picture,
+    ];
+    world.good(&create);
+    assert!(fs::read(&picture).expect("a picture").starts_with(b"\x89PNG"));
+    let missing = ["create", "x", "--concept", "nobody", "--out", &picture];
+    assert!(world.refused(&missing, 1).contains("nobody"));
+
     let saved = world.good(&["concepts", "save", id, "--out", &world.path("saved").display().to_string()]);
     assert_eq!(fs::read(saved.trim()).expect("read"), fs::read(world.path("out/zoerb.tar")).expect("read"));
     fs::write(saved.trim(), "mine").expect("written");

@@ -105,7 +105,7 @@ pub fn python(root: &Path) -> Result<PathBuf> {
     let system = ["python3", "python"]
         .into_iter()
         .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()));
-    let system = system.context("the golden cases are compared by Python: install Python 3.10 or newer")?;
+    let system = system.context("the golden cases are compared by Python: install Python 3.11 or newer")?;
     let _ = fs::remove_dir_all(&folder);
     status(Command::new(system).args(["-m", "venv"]).arg(&folder))
         .context("on Debian and Ubuntu: apt install python3-venv")?;
