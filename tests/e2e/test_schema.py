@@ -54,8 +54,8 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
         assert operation["summary"], (method, path)
         refusals = {status for status in operation["responses"] if int(status) >= 400}
         assert {"401", "403"} <= refusals, (method, path)
-        for status in refusals:
-            assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
+        assert all(operation["responses"][status] == {"$ref": "#/components/responses/Problem"} for status in refusals)
+    assert list(document["components"]["responses"]["Problem"]["content"]) == ["application/problem+json"]
 
 
 def test_every_field_is_described(document: dict[str, Any]) -> None:
