@@ -2,61 +2,11 @@
 
 mod found;
 
-use dataset::{Crop, Error, Limits, Options};
-use found::{Dataset, load};
-use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
-use std::{
-    fs,
-    io::{Cursor, Write},
-    path::PathBuf,
-};
-use tempfile::TempDir;
+use dataset::{Crop, Limits, Options};
+use found::{Dataset, Folder, encoded, load, options, picture, png};
+use image::{GrayImage, ImageFormat, Luma, RgbImage};
+use std::io::{Cursor, Write};
 use zip::{ZipWriter, write::SimpleFileOptions};
-
-fn options() -> Options {
-    Options { resolution: 64, crop: Crop::Center, limits: Limits::default() }
-}
-
-/// A picture that no other seed gives.
-fn picture(seed: u8) -> RgbImage {
-    RgbImage::from_fn(96, 72, |x, y| Rgb([x as u8 * 2, y as u8 * 3, seed]))
-}
-
-fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format).expect("encoded");
-    bytes.into_inner()
-}
-
-fn png(seed: u8) -> Vec<u8> {
-    encoded(&picture(seed).into(), ImageFormat::Png)
-}
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn of(files: &[(&str, &[u8])]) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a folder"));
-        for (name, bytes) in files {
-            let path = folder.0.path().join(name);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-            fs::write(path, bytes).expect("written");
-        }
-        folder
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().to_owned()
-    }
-
-    fn load(&self, options: &Options) -> Result<Dataset, Error> {
-        load(&[self.path()], options)
-    }
-
-    fn good(&self) -> Dataset {
-        self.load(&options()).expect("a data set")
-    }
-}
 
 fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));

@@ -1,8 +1,10 @@
-//! A whole data set in memory, as tests look at it.
+//! Folders of pictures for tests, and a whole data set in memory, as tests look at it.
 #![allow(dead_code)]
 
-use dataset::{Captions, Error, Found, Options, Photo, Skipped, scan};
-use std::path::PathBuf;
+use dataset::{Captions, Crop, Error, Found, Limits, Options, Photo, Skipped, scan};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use std::{fs, io::Cursor, path::PathBuf};
+use tempfile::TempDir;
 
 /// Everything that was found, held for looking at.
 pub struct Dataset {
@@ -26,4 +28,53 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
     })?;
     photos.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Dataset { photos, skipped: found.skipped.clone(), notes: found.notes.clone(), found })
+}
+
+pub fn options() -> Options {
+    Options { resolution: 64, crop: Crop::Center, limits: Limits::default() }
+}
+
+/// A picture that no other seed gives.
+pub fn picture(seed: u8) -> RgbImage {
+    RgbImage::from_fn(96, 72, |x, y| Rgb([x as u8 * 2, y as u8 * 3, seed]))
+}
+
+pub fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).expect("encoded");
+    bytes.into_inner()
+}
+
+pub fn png(seed: u8) -> Vec<u8> {
+    encoded(&picture(seed).into(), ImageFormat::Png)
+}
+
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn of(files: &[(&str, &[u8])]) -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder"));
+        for (name, bytes) in files {
+            let path = folder.0.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, bytes).expect("written");
+        }
+        folder
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.0.path().to_owned()
+    }
+
+    pub fn load(&self, options: &Options) -> Result<Dataset, Error> {
+        load(&[self.path()], options)
+    }
+
+    pub fn good(&self) -> Dataset {
+        self.load(&options()).expect("a data set")
+    }
+
+    pub fn error(&self) -> String {
+        self.load(&options()).err().expect("refused").to_string()
+    }
 }
