@@ -3,30 +3,9 @@
 mod found;
 
 use dataset::{Crop, Limits, Options};
-use found::{Dataset, Folder, encoded, load, options, picture, png};
+use found::{Dataset, Folder, encoded, load, options, picture, png, tar, zip};
 use image::{GrayImage, ImageFormat, Luma, RgbImage};
-use std::io::{Cursor, Write};
-use zip::{ZipWriter, write::SimpleFileOptions};
-
-fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        archive.start_file(*name, SimpleFileOptions::default()).expect("a member");
-        archive.write_all(bytes).expect("written");
-    }
-    archive.finish().expect("finished").into_inner()
-}
-
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_cksum();
-        archive.append_data(&mut header, name, *bytes).expect("a member");
-    }
-    archive.into_inner().expect("finished")
-}
+use std::io::Write;
 
 fn names(dataset: &Dataset) -> Vec<&str> {
     dataset.photos.iter().map(|photo| photo.name.as_str()).collect()

@@ -3,8 +3,13 @@
 
 use dataset::{Captions, Crop, Error, Found, Limits, Options, Photo, Skipped, scan};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use std::{fs, io::Cursor, path::PathBuf};
+use std::{
+    fs,
+    io::{Cursor, Write},
+    path::PathBuf,
+};
 use tempfile::TempDir;
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// Everything that was found, held for looking at.
 pub struct Dataset {
@@ -77,4 +82,24 @@ impl Folder {
     pub fn error(&self) -> String {
         self.load(&options()).err().expect("refused").to_string()
     }
+}
+
+pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        archive.start_file(*name, SimpleFileOptions::default()).expect("a member");
+        archive.write_all(bytes).expect("written");
+    }
+    archive.finish().expect("finished").into_inner()
+}
+
+pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        archive.append_data(&mut header, name, *bytes).expect("a member");
+    }
+    archive.into_inner().expect("finished")
 }
