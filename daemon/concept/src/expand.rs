@@ -38,7 +38,7 @@ pub fn expand(text: &str, host: PromptTarget, concepts: &[Called]) -> PromptView
             PromptTarget::A1111 => tags += &format!(" <lora:{lora}:{}>", concept.strength),
         }
     }
-    PromptView { text: (text + &tags).trim().to_owned(), loras }
+    PromptView { text: (text + &tags).trim().to_owned(), loras, called: Vec::new() }
 }
 
 /// `<concept>` for every mention of a concept outside of tags such as `<lora:...>`.

@@ -63,7 +63,7 @@ impl Concepts {
             Action::Show { concept } => self.show(&find(&daemon, concept)?),
             Action::Import { file, name, mode } => self.show(&import(&daemon, file, name.as_deref(), *mode)?),
             Action::Rename { id, name } => {
-                let change = ConceptChange { name: name.clone() };
+                let change = ConceptChange { name: Some(name.clone()), bare_name: None };
                 self.show(&daemon.write("PATCH", &route(id), &change)?)
             }
             Action::Delete { id } => {

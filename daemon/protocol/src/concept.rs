@@ -1,6 +1,6 @@
 //! Concepts as clients see them.
 
-use crate::{BaseFamily, Mode};
+use crate::{BaseFamily, InstallView, Mode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,12 @@ pub struct ConceptView {
     pub step: Option<u64>,
     /// What the curves said.
     pub verdict: Option<String>,
+    /// Whether its bare name calls it in prompts for which no concept was chosen; `<Name>` always does.
+    #[serde(default)]
+    pub bare_name: bool,
+    /// Where it is installed.
+    #[serde(default)]
+    pub installs: Vec<InstallView>,
     /// How to call it.
     pub prompts: HostPrompts,
     /// Whether `/preview` has a picture.
@@ -74,6 +80,10 @@ pub struct ConceptPage {
 #[serde(deny_unknown_fields)]
 pub struct ConceptChange {
     /// A new name. Its files keep theirs.
+    #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
-    pub name: String,
+    pub name: Option<String>,
+    /// Whether its bare name calls it in prompts for which no concept was chosen.
+    #[serde(default)]
+    pub bare_name: Option<bool>,
 }

@@ -137,7 +137,9 @@ pub struct PromptRequest {
     pub text: String,
     /// Who will read it.
     pub host: PromptTarget,
-    /// The concepts that are meant.
+    /// The concepts that were chosen; without any, those that the text calls by itself: by `<Name>`, or by a bare name
+    /// that is distinctive.
+    #[serde(default)]
     #[schemars(length(max = 8))]
     pub concepts: Vec<ApplyConcept>,
 }
@@ -149,4 +151,7 @@ pub struct PromptView {
     pub text: String,
     /// LoRA files that must be loaded beside it, with their strengths (empty where the prompt itself loads them).
     pub loras: Vec<ApplyConcept>,
+    /// Ids of the concepts that the prompt calls.
+    #[serde(default)]
+    pub called: Vec<String>,
 }

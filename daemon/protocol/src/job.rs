@@ -1,6 +1,6 @@
 //! Jobs as clients see them.
 
-use crate::{ErrorCode, Mode, Stage};
+use crate::{ErrorCode, InstallView, Mode, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,20 @@ pub struct JobFailure {
     pub reason: String,
 }
 
+/// How the graphics card is shared with hosts that draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Courtesy {
+    /// Hosts come first: training begins when they are idle, and gives the card back while they draw.
+    #[default]
+    Polite,
+    /// Both at once; hosts are asked for nothing.
+    Share,
+    /// Training begins when hosts are idle and have let go of their models, and then keeps the card.
+    Exclusive,
+}
+
 /// A training job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobView {
@@ -81,6 +95,10 @@ pub struct JobView {
     pub base: String,
     /// The concept that it became.
     pub concept: Option<String>,
+    /// Where that is installed.
+    pub installs: Vec<InstallView>,
+    /// The host that it waits for.
+    pub waits_for: Option<String>,
     /// How often a worker was started for it.
     pub attempts: u64,
     /// Milliseconds since 1970.

@@ -7,12 +7,14 @@ mod concept;
 mod creation;
 mod dataset;
 mod event;
+mod host;
 mod job;
 mod model;
 mod parameters;
 mod plan;
 mod problem;
 mod system;
+mod watch;
 mod worker;
 
 pub use concept::{ConceptChange, ConceptPage, ConceptView, HostPrompts, Source};
@@ -23,10 +25,15 @@ pub use dataset::{
     Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, PictureView, SkippedFile, Survey,
 };
 pub use event::{Event, EventRecord, Stage};
-pub use job::{JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples};
+pub use host::{
+    Conflict, FoundHost, FoundHosts, HostCheck, HostKind, HostRequest, HostView, Hosts, InstallRequest, InstallState,
+    InstallView, Installs, UninstallRequest,
+};
+pub use job::{Courtesy, JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples};
 pub use model::{BaseFamily, ModelPage, ModelView};
 pub use parameters::{Crop, Mode, OptimizerName, Parameters, Prediction, RecipeName, Steps, TargetsName};
 pub use plan::{PlanView, ResolvedParameter, TrainRequest, Warning, WarningCode};
 pub use problem::{ErrorCode, Problem};
 pub use system::{Health, Limits, VersionView};
+pub use watch::{WatchRequest, WatchView, WatchedState, WatchedView, Watches};
 pub use worker::{Command, CreateTask, MemoryLevel, Report, Task, TrainTask};

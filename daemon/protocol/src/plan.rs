@@ -1,6 +1,6 @@
 //! What a training would do, before it does it.
 
-use crate::{Mode, Parameters, Prediction};
+use crate::{Courtesy, Mode, Parameters, Prediction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,13 @@ pub struct TrainRequest {
     #[serde(default)]
     #[schemars(range(min = -1000, max = 1000))]
     pub priority: i64,
+    /// Hosts that the concept is installed into: their ids, or `all`.
+    #[serde(default)]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 64)))]
+    pub install: Vec<String>,
+    /// How the card is shared with hosts that draw; left out, as the daemon is set.
+    #[serde(default)]
+    pub courtesy: Option<Courtesy>,
 }
 
 /// A parameter as it was decided.

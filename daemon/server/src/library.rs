@@ -89,6 +89,8 @@ pub fn described(
         tokens: bundle.tokens() as u64,
         step: said("conceptd.step").and_then(|step| step.parse().ok()),
         verdict: None,
+        bare_name: false,
+        installs: Vec::new(),
         prompts: prompts(bundle, name, mode),
         preview,
         created_at_ms: now_ms(),

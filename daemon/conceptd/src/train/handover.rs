@@ -53,6 +53,8 @@ pub fn train(asked: &Train, daemon: &Daemon) -> Result<bool, Failure> {
         continue_from: None,
         recipe_from: None,
         priority: 0,
+        install: Vec::new(),
+        courtesy: None,
     };
     let plan: PlanView = daemon.write("POST", "/v1/plans", &request)?;
     for warning in plan.warnings {

@@ -121,20 +121,24 @@ pub async fn get(app: Data<App>, id: UrlPath<String>) -> Answer {
 /// `PATCH /v1/concepts/{id}`.
 pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
     let app = app.into_inner();
-    let (ConceptChange { name }, _) = json(&app, &request, payload).await?;
-    concept::safe_name(&name).map_err(|error| ApiError::invalid("name", error.to_string()))?;
+    let (ConceptChange { name, bare_name }, _) = json(&app, &request, payload).await?;
+    if let Some(name) = &name {
+        concept::safe_name(name).map_err(|error| ApiError::invalid("name", error.to_string()))?;
+    }
     find(&app, &id).await?;
     let (store, id) = (app.clone(), id.into_inner());
-    let renamed = crate::blocking(move || {
-        let version = store.store.versions_of(&name)? + 1;
-        store.store.update::<Concept, _>(&id, |concept| {
-            if concept.view.name != name {
-                concept.view.version = version;
-                concept.view.name = name;
+    let changed = crate::blocking(move || {
+        let version = name.as_deref().map(|name| store.store.versions_of(name)).transpose()?;
+        store.store.update::<Concept, _>(&id, |Concept { view }| {
+            if let (Some(name), Some(version)) = (name, version)
+                && view.name != name
+            {
+                (view.name, view.version) = (name, version + 1);
             }
+            view.bare_name = bare_name.unwrap_or(view.bare_name);
         })
     });
-    let (concept, ()) = renamed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;
+    let (concept, ()) = changed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;
     Ok(HttpResponse::Ok().json(concept.view))
 }
 

@@ -104,6 +104,8 @@ fn describe(app: &App, job: Job) -> crate::Result<JobView> {
         dataset: job.request.dataset,
         base: job.base_name,
         concept: job.concept,
+        installs: Vec::new(),
+        waits_for: None,
         attempts,
         created_at_ms: job.work.created_at_ms,
         started_at_ms: job.work.started_at_ms,
