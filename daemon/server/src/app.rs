@@ -8,7 +8,10 @@ use crate::{
     platform,
     store::{Document, Store},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 use tokio::sync::{Semaphore, watch};
 
 /// The running daemon.
@@ -33,6 +36,8 @@ pub struct App {
     pub(crate) models: Models,
     /// One survey at a time: each decodes pictures.
     pub(crate) surveys: Semaphore,
+    /// Held while files of hosts change.
+    pub(crate) installing: Mutex<()>,
     stop: watch::Sender<bool>,
     memory_budget: u64,
 }
@@ -59,6 +64,7 @@ impl App {
             controls: Controls::default(),
             metrics: Metrics::default(),
             surveys: Semaphore::new(1),
+            installing: Mutex::new(()),
             stop: watch::channel(false).0,
             memory_budget,
         })

@@ -1,7 +1,9 @@
 //! From a request to a decided training, or to the field that keeps it from being one.
 
 use crate::{
-    App, Error, library, models, platform,
+    App, Error,
+    hosts::Host,
+    installs, library, models, platform,
     store::{Checkpoint, Concept, DatasetRecord},
 };
 use concept::{Bundle, FEWEST, Plan};
@@ -105,6 +107,12 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
             Some(bundle_path(app, "continue_from", from)?)
         }
     };
+    for wanted in request.install.iter().filter(|wanted| *wanted != installs::ALL) {
+        if app.store.get::<Host>(wanted)?.is_none() {
+            let detail = format!("there is no host `{wanted}`; `conceptd hosts` lists them, and `all` means every one");
+            return Err(Refused::Field("install", ErrorCode::NotFound, detail));
+        }
+    }
     let (memory_bytes, trainables) = concept::predicted(&plan, architecture);
     Ok(Decided { request, mode, plan, base, dataset, continue_from, stem, memory_bytes, trainables })
 }

@@ -52,6 +52,7 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
         request: decided.request,
         training: Training::default(),
         concept: None,
+        installs: Vec::new(),
     };
     let (store, limit) = (app.clone(), app.config.limits.queued_jobs);
     let submitted = crate::blocking(move || {
@@ -82,7 +83,7 @@ async fn view(app: &Arc<App>, job: Job) -> Result<JobView, ApiError> {
 }
 
 fn describe(app: &App, job: Job) -> crate::Result<JobView> {
-    let Training { stage, step, steps, loss, held_out, seconds_per_step, attempts, .. } = job.training;
+    let Training { stage, step, steps, loss, held_out, seconds_per_step, attempts, waits_for, .. } = job.training;
     let running = job.work.state == JobState::Running;
     let left = steps.saturating_sub(step) as f64;
     Ok(JobView {
@@ -104,8 +105,8 @@ fn describe(app: &App, job: Job) -> crate::Result<JobView> {
         dataset: job.request.dataset,
         base: job.base_name,
         concept: job.concept,
-        installs: Vec::new(),
-        waits_for: None,
+        installs: job.installs,
+        waits_for,
         attempts,
         created_at_ms: job.work.created_at_ms,
         started_at_ms: job.work.started_at_ms,

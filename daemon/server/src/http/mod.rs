@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod files;
 mod guard;
+mod hosts;
 mod input;
 mod jobs;
 mod openapi;

@@ -3,7 +3,7 @@
 use super::{
     concepts, creations, datasets,
     error::{Answer, ApiError},
-    events, jobs,
+    events, hosts, jobs,
     openapi::Operation,
     plans, prompts, system,
 };
@@ -17,8 +17,9 @@ use actix_web::{
 };
 use protocol::{
     Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest, CreationView, DatasetFromPath,
-    DatasetPage, DatasetView, Health, JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange,
-    PromptRequest, PromptView, Samples, TrainRequest, VersionView,
+    DatasetPage, DatasetView, FoundHosts, Health, HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs,
+    JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange, PromptRequest, PromptView, Samples,
+    TrainRequest, UninstallRequest, VersionView,
 };
 
 /// A path, its methods with their documentation, and what answers them.
@@ -195,6 +196,55 @@ pub fn table() -> Vec<Entry> {
         entry(
             "/v1/concepts/{id}/preview",
             vec![(get("Base beside concept").answers_as(200, "image/png"), web::get().to(concepts::preview))],
+        ),
+        entry(
+            "/v1/concepts/{id}/install",
+            vec![(
+                post("Put a concept into hosts, as a pair, and ask them whether they see it")
+                    .reads::<InstallRequest>()
+                    .answers::<Installs>(200),
+                web::post().to(hosts::install),
+            )],
+        ),
+        entry(
+            "/v1/concepts/{id}/uninstall",
+            vec![(
+                post("Take a concept out of hosts; what could not go is listed")
+                    .reads::<UninstallRequest>()
+                    .answers::<Installs>(200),
+                web::post().to(hosts::uninstall),
+            )],
+        ),
+        entry(
+            "/v1/hosts",
+            vec![
+                (post("Make a host known").reads::<HostRequest>().answers::<HostView>(201), web::post().to(hosts::add)),
+                (get("Known hosts").answers::<Hosts>(200), web::get().to(hosts::list)),
+            ],
+        ),
+        entry(
+            "/v1/hosts/detect",
+            vec![(
+                post("Look for hosts that run or lie on this machine").answers::<FoundHosts>(200),
+                web::post().to(hosts::detect),
+            )],
+        ),
+        entry(
+            "/v1/hosts/{id}",
+            vec![
+                (get("A host").answers::<HostView>(200), web::get().to(hosts::get)),
+                (
+                    op(Method::DELETE, "Forget a host; what was installed stays there").answers_nothing(204),
+                    web::delete().to(hosts::forget),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/hosts/{id}/verify",
+            vec![(
+                post("Look whether a host can be used, and what is installed and seen there").answers::<HostCheck>(200),
+                web::post().to(hosts::verify),
+            )],
         ),
         entry(
             "/v1/creations",

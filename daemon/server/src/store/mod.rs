@@ -19,7 +19,7 @@ use std::{
 use tokio::sync::broadcast;
 
 /// Applied in order, once each; `user_version` counts them. Never change one that was released: add another.
-const MIGRATIONS: [&str; 1] = [include_str!("1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("1.sql"), include_str!("2.sql")];
 /// How long one connection waits for another.
 const BUSY: Duration = Duration::from_secs(5);
 /// Events that a slow listener may lag behind before it reads them from the table again.
@@ -142,6 +142,18 @@ impl Store {
         let connection = self.reader();
         let mut statement = connection.prepare_cached(&format!("SELECT body FROM {} ORDER BY seq", D::TABLE))?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|body| read(&body?)).collect()
+    }
+
+    /// Documents whose column holds a value, oldest first.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn having<D: Document>(&self, column: &'static str, value: &str) -> Result<Vec<D>> {
+        let connection = self.reader();
+        let sql = format!("SELECT body FROM {} WHERE {column} = ?1 ORDER BY seq", D::TABLE);
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map([value], |row| row.get::<_, String>(0))?;
         rows.map(|body| read(&body?)).collect()
     }
 
