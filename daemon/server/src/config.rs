@@ -34,6 +34,8 @@ pub struct Config {
     pub worker_silence: u64,
     /// How training shares the card with hosts: polite, share or exclusive; left out, polite where there is a card.
     pub courtesy: Option<Courtesy>,
+    /// Seconds that hosts must draw nothing before training takes the card back.
+    pub host_idle: u64,
     /// What is logged: error, warn, info, debug or trace.
     pub log: String,
     /// What is refused.
@@ -55,6 +57,7 @@ impl Default for Config {
             memory_budget: 0,
             worker_silence: 120,
             courtesy: None,
+            host_idle: 10,
             log: "info".into(),
             limits: Limits::default(),
         }

@@ -65,12 +65,12 @@ impl Flags {
         let script = if cfg!(windows) { "webui-user.bat" } else { "webui-user.sh" };
         let text = fs::read(folder.join(script)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        let line = text.lines().map(str::trim).filter_map(|line| {
+        let line = text.lines().map(str::trim).rev().find_map(|line| {
             let line = line.trim_start_matches("export ").trim_start_matches("set ");
             line.trim_start_matches('"').strip_prefix("COMMANDLINE_ARGS=")
         });
         // A shell's value is quoted as a whole.
-        let value = line.last().unwrap_or_default();
+        let value = line.unwrap_or_default();
         let whole = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
         Self::of(&words(whole.unwrap_or(value)), folder)
     }

@@ -255,7 +255,7 @@ pub fn forget(app: &App, host: &str) -> Result<bool> {
 
 /// Looks after files that hosts hold open, for as long as the daemon runs.
 pub fn keep_tidy(app: Arc<App>) {
-    actix_web::rt::spawn(async move {
+    tokio::task::spawn_local(async move {
         while !app.stopping() {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}

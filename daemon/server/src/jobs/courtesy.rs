@@ -16,8 +16,6 @@ use tokio::{
 
 /// How often hosts are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long hosts must draw nothing before training takes the card back: people draw one picture after the other.
-const IDLE: Duration = Duration::from_secs(10);
 /// What a host may take to let go of its models.
 const ROOM: Duration = Duration::from_secs(30);
 /// How often its memory is measured meanwhile.
@@ -66,19 +64,20 @@ pub async fn wait(app: &Arc<App>, job: &Job, wire: &mut UnboundedReceiver<Change
         return Ok(Turn::Ours);
     }
     let mut told: Option<String> = None;
-    // After giving way, hosts count as busy until they have been idle for a while.
-    let mut idle_since = if again { Instant::now() } else { Instant::now() - IDLE };
+    // People draw one picture after the other: hosts that drew count as busy for a while longer.
+    let idle = Duration::from_secs(app.config.host_idle);
+    let mut busy_until = again.then(Instant::now);
     loop {
         let asked = app.clone();
         match crate::blocking(move || drawing(&asked)).await? {
             Some(host) => {
-                idle_since = Instant::now();
+                busy_until = Some(Instant::now());
                 if told.as_ref() != Some(&host) {
                     tell(app, &job.id, format!("waiting while {host} draws"), Some(host.clone())).await?;
                     told = Some(host);
                 }
             }
-            None if idle_since.elapsed() >= IDLE => break,
+            None if busy_until.is_none_or(|last| last.elapsed() >= idle) => break,
             None => {}
         }
         if let Some(turn) = pause(app, wire, LOOK).await {
@@ -175,8 +174,12 @@ impl Lookout {
     pub fn new(app: &Arc<App>, job: &Job) -> Self {
         let (sender, seen) = oneshot::channel();
         let (polite, app) = (of(app, job) == Courtesy::Polite, app.clone());
-        let task = actix_web::rt::spawn(async move {
-            while polite {
+        let task = tokio::task::spawn_local(async move {
+            if !polite {
+                // The sender is kept: a dropped one would count as an answer.
+                return std::future::pending().await;
+            }
+            loop {
                 sleep(LOOK).await;
                 let asked = app.clone();
                 if let Ok(Some(host)) = crate::blocking(move || drawing(&asked)).await {
@@ -184,8 +187,6 @@ impl Lookout {
                     return;
                 }
             }
-            // The sender is kept: a dropped one would count as an answer.
-            std::future::pending::<()>().await;
         });
         Self { task, seen }
     }

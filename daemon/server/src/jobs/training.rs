@@ -88,8 +88,11 @@ async fn deliver(app: &Arc<App>, job: Job, concept: String) -> Result<()> {
     let store = app.clone();
     crate::blocking(move || {
         let installs = installs::deliver(&store, &job.request.install, &concept)?;
-        for install in &installs {
-            store.store.happened(&job.id, Event::Note { text: install.text.clone() }, |_| {})?;
+        let nowhere = || "not installed: no host is known; `conceptd hosts detect --add` finds them".to_owned();
+        let mut said: Vec<String> = installs.iter().map(|install| install.text.clone()).collect();
+        said.extend((said.is_empty() && !job.request.install.is_empty()).then(nowhere));
+        for text in said {
+            store.store.happened(&job.id, Event::Note { text }, |_| {})?;
         }
         store.store.ack(&job.id, &mut |job| {
             job.installs.clone_from(&installs);
