@@ -20,6 +20,7 @@ mod status;
 mod table;
 mod train;
 mod verify;
+mod watches;
 mod worker;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +56,8 @@ enum Command {
     Jobs(jobs::Jobs),
     /// The daemon's library: list, import, rename, delete, save.
     Concepts(concepts::Concepts),
+    /// Folders whose data sets train by themselves: add, list, remove.
+    Watches(watches::Watches),
     /// List checkpoints and what they are.
     Models(models::Models),
     /// Show or change the prompts of a data set.
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Jobs(jobs) => jobs.run(),
         Command::Concepts(concepts) => concepts.run(),
+        Command::Watches(watches) => watches.run(),
         Command::Models(models) => models.run(),
         Command::Captions(captions) => captions.run(),
         Command::Prompt(prompt) => prompt.run(),

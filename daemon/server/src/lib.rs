@@ -16,6 +16,7 @@ mod models;
 mod planning;
 pub mod platform;
 mod store;
+mod watch;
 
 pub use app::App;
 pub use blobs::Blobs;
@@ -94,6 +95,7 @@ async fn run(
     let handle = server.handle();
     let lane = actix_web::rt::spawn(Lane::new(app.clone()).run());
     models::keep_hashed(app.clone());
+    actix_web::rt::spawn(watch::run(app.clone()));
     app.home.light(&beacon)?;
     ready(&beacon);
     tracing::info!("listening on {}", beacon.url);
