@@ -22,6 +22,7 @@ mod status;
 mod table;
 mod train;
 mod verify;
+mod watches;
 mod worker;
 
 use clap::{Parser, Subcommand};
@@ -63,6 +64,8 @@ enum Command {
     Install(install::Install),
     /// Take a concept out of hosts.
     Uninstall(install::Uninstall),
+    /// Folders whose data sets train by themselves: add, list, remove.
+    Watches(watches::Watches),
     /// List checkpoints and what they are.
     Models(models::Models),
     /// Show or change the prompts of a data set.
@@ -134,6 +137,7 @@ fn main() -> ExitCode {
         Command::Hosts(hosts) => hosts.run(),
         Command::Install(install) => install.run(),
         Command::Uninstall(uninstall) => uninstall.run(),
+        Command::Watches(watches) => watches.run(),
         Command::Models(models) => models.run(),
         Command::Captions(captions) => captions.run(),
         Command::Prompt(prompt) => prompt.run(),

@@ -18,6 +18,7 @@ mod models;
 mod planning;
 pub mod platform;
 mod store;
+mod watch;
 
 pub use app::App;
 pub use blobs::Blobs;
@@ -98,6 +99,7 @@ async fn run(
     let lane = actix_web::rt::spawn(Lane::new(app.clone()).run());
     models::keep_hashed(app.clone());
     installs::keep_tidy(app.clone());
+    tokio::task::spawn_local(watch::run(app.clone()));
     app.home.light(&beacon)?;
     ready(&beacon);
     tracing::info!("listening on {}", beacon.url);

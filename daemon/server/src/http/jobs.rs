@@ -39,25 +39,10 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
             None => {}
         }
     }
-    let decided = decided(&app, asked).await?;
-    let job = Job {
-        id: crate::id("job")?,
-        mode: decided.mode,
-        stem: decided.stem.clone(),
-        base_name: decided.base_name(),
-        base: decided.base.path.clone().into(),
-        continue_from: decided.continue_from.clone(),
-        captions: decided.dataset.captions.clone(),
-        work: Work::queued(decided.request.priority),
-        request: decided.request,
-        training: Training::default(),
-        concept: None,
-        installs: Vec::new(),
-    };
+    let job = decided(&app, asked).await?.job()?;
     let (store, limit) = (app.clone(), app.config.limits.queued_jobs);
     let submitted = crate::blocking(move || {
-        let waiting: u64 = store.store.waiting()?.iter().map(|(_, _, count)| count).sum();
-        if waiting >= limit {
+        if store.queue_is_full()? {
             return Ok(None);
         }
         store.store.submit(job, key.as_deref().map(|key| (key, digest.as_str()))).map(Some)

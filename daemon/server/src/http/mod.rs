@@ -15,6 +15,7 @@ mod plans;
 mod prompts;
 mod routes;
 mod system;
+mod watches;
 
 pub use openapi::document as openapi;
 

@@ -5,7 +5,7 @@ use super::{
     error::{Answer, ApiError},
     events, hosts, jobs,
     openapi::Operation,
-    plans, prompts, system,
+    plans, prompts, system, watches,
 };
 use actix_web::{
     HttpRequest, ResponseError, Route,
@@ -19,7 +19,7 @@ use protocol::{
     Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest, CreationView, DatasetFromPath,
     DatasetPage, DatasetView, FoundHosts, Health, HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs,
     JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange, PromptRequest, PromptView, Samples,
-    TrainRequest, UninstallRequest, VersionView,
+    TrainRequest, UninstallRequest, VersionView, WatchRequest, WatchView, Watches,
 };
 
 /// A path, its methods with their documentation, and what answers them.
@@ -270,6 +270,35 @@ pub fn table() -> Vec<Entry> {
             vec![(
                 post("A prompt as a host wants it").reads::<PromptRequest>().answers::<PromptView>(200),
                 web::post().to(prompts::expand),
+            )],
+        ),
+        entry(
+            "/v1/watches",
+            vec![
+                (get("Watched folders, and how the data sets in them stand").answers::<Watches>(200), web::get().to(watches::list)),
+                (
+                    post("Watch a folder: what is put into it trains by itself")
+                        .reads::<WatchRequest>()
+                        .answers::<WatchView>(201),
+                    web::post().to(watches::add),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/watches/{id}",
+            vec![
+                (get("A watched folder").answers::<WatchView>(200), web::get().to(watches::get)),
+                (
+                    op(Method::DELETE, "Watch a folder no longer; what it queued goes on").answers_nothing(204),
+                    web::delete().to(watches::remove),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/watches/{id}/rescan",
+            vec![(
+                post("Look at everything in a watched folder, and try again what failed").answers::<WatchView>(200),
+                web::post().to(watches::rescan),
             )],
         ),
     ]

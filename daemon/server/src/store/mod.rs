@@ -4,9 +4,11 @@
 mod documents;
 mod events;
 mod queue;
+mod watches;
 
 pub use documents::{Checkpoint, Concept, Creation, DatasetRecord, Document, Job, Training, Work, WorkerIdentity};
 pub use queue::{Claim, Queue, Submitted};
+pub use watches::{WATCH_KEY, Watch, Watched};
 
 use crate::Result;
 use protocol::EventRecord;
@@ -157,12 +159,13 @@ impl Store {
         rows.map(|body| read(&body?)).collect()
     }
 
-    /// Removes what repeated requests made before `before_ms`.
+    /// Forgets what repeated requests made before `before_ms`, except in watched folders.
     ///
     /// # Errors
     /// If the database refuses.
     pub fn forget_requests(&self, before_ms: i64) -> Result<()> {
-        self.writer().execute("DELETE FROM requests WHERE at_ms < ?1", [before_ms])?;
+        let sql = "DELETE FROM requests WHERE at_ms < ?1 AND key NOT LIKE ?2 || '%'";
+        self.writer().execute(sql, params![before_ms, WATCH_KEY])?;
         Ok(())
     }
 
