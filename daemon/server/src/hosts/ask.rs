@@ -154,8 +154,10 @@ impl Line {
                 post(&self.url, "/free", &json!({ "unload_models": true, "free_memory": true })).is_some()
             }
             HostKind::A1111 | HostKind::Forge => {
-                post(&self.url, "/conceptd/free", &json!({})).is_some_and(|said| said["freed"] == true)
-                    || post(&self.url, "/sdapi/v1/unload-checkpoint", &json!({})).is_some()
+                match post(&self.url, "/conceptd/free", &json!({})) {
+                    Some(said) => said["freed"] == true,
+                    None => post(&self.url, "/sdapi/v1/unload-checkpoint", &json!({})).is_some(),
+                }
             }
         }
     }
@@ -170,7 +172,10 @@ impl Line {
                 (card["type"] != "cpu").then(|| card["torch_vram_total"].as_u64())?
             }
             HostKind::A1111 | HostKind::Forge => {
-                get(&self.url, "/sdapi/v1/memory")?["cuda"]["reserved"]["current"].as_u64()
+                match get(&self.url, "/conceptd/state") {
+                    Some(state) => state["held_bytes"].as_u64(),
+                    None => get(&self.url, "/sdapi/v1/memory")?["cuda"]["reserved"]["current"].as_u64(),
+                }
             }
         }
     }
