@@ -44,6 +44,7 @@ class Routes:
             ("GET", "daemon", self._daemon, False),
             ("POST", "start", self._start, False),
             ("GET", "form", self._form, False),
+            ("GET", "host", self._host, False),
             ("POST", "host", self._host, False),
             ("GET", "api/{path:path}", self._api, False),
             ("POST", "api/{path:path}", self._api, False),
@@ -105,15 +106,17 @@ class Routes:
         return JSONResponse(form.fields())
 
     async def _host(self, request: Request) -> Response:
-        server = request.scope.get("server") or ("127.0.0.1", None)
-        url = f"{request.url.scheme}://127.0.0.1:{server[1]}"
+        webui, service = self._webui, self._service
         try:
-            return JSONResponse({"id": await _apart(self._service.host_id, self._webui, url)})
+            if request.method == "GET":
+                return JSONResponse({"id": await _apart(service.host_id, webui)})
+            port = (request.scope.get("server") or (None, None))[1]
+            url = f"{request.url.scheme}://{webui.address}:{port}"
+            return JSONResponse({"id": await _apart(service.make_known, webui, url)})
         except ConceptdError as error:
             if error.status != 404:
                 raise
-            detail = "this conceptd cannot install yet; replace it by a newer one"
-            return _problem(501, "too_old", detail)
+            return _problem(501, "too_old", "this conceptd cannot install yet; replace it by a newer one")
 
     async def _api(self, request: Request) -> Response:
         path = request.path_params["path"]

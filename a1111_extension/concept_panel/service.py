@@ -69,12 +69,17 @@ class Service:
         configured = (self.home / "config.toml").is_file()
         Daemon.start(self.program, self.home, port=None, models=() if configured else models)
 
-    def host_id(self, webui: WebUI, url: str) -> str:
-        """The id under which the daemon knows this web UI; makes it known if it is not."""
-        transport = self.transport()
-        for host in transport.json("GET", "/v1/hosts")["items"]:
+    def host_id(self, webui: WebUI) -> str | None:
+        """The id under which the daemon knows this web UI, if it does."""
+        for host in self.transport().json("GET", "/v1/hosts")["items"]:
             if host["kind"] == webui.kind and Path(host["loras"]).resolve() == webui.loras_dir:
                 return host["id"]
+        return None
+
+    def make_known(self, webui: WebUI, url: str) -> str:
+        """The same; makes it known if it is not."""
+        if known := self.host_id(webui):
+            return known
         request = {
             "kind": webui.kind,
             "folder": str(webui.data_dir),
@@ -82,7 +87,7 @@ class Service:
             "embeddings": str(webui.embeddings_dir),
             "url": url,
         }
-        return transport.json("POST", "/v1/hosts", request)["id"]
+        return self.transport().json("POST", "/v1/hosts", request)["id"]
 
     def _address(self) -> tuple[str, str]:
         said = homes.beacon(self.home)

@@ -44,6 +44,12 @@ class WebUI:
         given = getattr(shared.cmd_opts, "ckpt_dir", None)
         return [folder.resolve() for folder in (usual, *([Path(given)] if given else [])) if folder.is_dir()]
 
+    @property
+    def address(self) -> str:
+        """Where programs on this machine reach it."""
+        given = getattr(shared.cmd_opts, "server_name", None)
+        return given if given and given not in ("0.0.0.0", "::") else "127.0.0.1"
+
     def busy(self) -> bool:
         """Whether it draws."""
         # The name of a job is empty for tasks without a progress bar, its count then is not.
