@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from concept_client import ConceptdError, DaemonNotRunning
 from concept_client.prompts import expand
@@ -39,7 +40,7 @@ class Names:
             if text not in known:
                 answer = None
                 try:
-                    answer = self._usable(text, daemon.expand_prompt(text, "a1111")["text"]) if asks else None
+                    answer = self._usable(text, daemon.expand_prompt(text, "a1111")) if asks else None
                 except (DaemonNotRunning, ValueError, KeyError, TypeError):
                     # Nobody is there, or it is not the daemon.
                     asks = False
@@ -51,11 +52,14 @@ class Names:
 
         return expanded
 
-    def _usable(self, text: str, answer: str) -> str | None:
-        """The daemon's answer, unless it calls what is not installed here."""
-        called = set(LORA_TAG.findall(answer)) - set(LORA_TAG.findall(text))
+    def _usable(self, text: str, answer: Mapping[str, Any]) -> str | None:
+        """The daemon's answer, unless it calls what is not installed here, or is too old to know what is called."""
+        if "called" not in answer:
+            return None
+        expanded: str = answer["text"]
+        called = set(LORA_TAG.findall(expanded)) - set(LORA_TAG.findall(text))
         folder = self._loras_dir()
-        return answer if all(any(folder.rglob(f"{name}.safetensors")) for name in called) else None
+        return expanded if all(any(folder.rglob(f"{name}.safetensors")) for name in called) else None
 
     def _by_sidecars(self, text: str) -> str:
         concepts = self._sidecars.concepts(self._loras_dir())

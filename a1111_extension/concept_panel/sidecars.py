@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+# What an installation writes.
+FIELDS = {"id": str, "name": str, "mode": str, "stem": str, "tokens": int, "bare_name": bool, "strength": (int, float)}
+
 
 class Sidecars:
     """The files `STEM_lora.json` below a folder."""
@@ -43,9 +46,9 @@ class Sidecars:
 
 def _parsed(file: Path) -> dict[str, Any] | None:
     try:
-        concept = json.loads(file.read_text(encoding="utf-8")).get("conceptd")
-        named = isinstance(concept["name"], str) and isinstance(concept["stem"], str)
-    except (ValueError, AttributeError, TypeError, KeyError):
+        concept = json.loads(file.read_text(encoding="utf-8"))["conceptd"]
+        whole = all(isinstance(concept[key], kind) for key, kind in FIELDS.items())
+    except (ValueError, TypeError, KeyError):
         # Somebody else's file, or one that was edited.
         return None
-    return concept if named else None
+    return concept if whole else None
