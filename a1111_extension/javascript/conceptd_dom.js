@@ -18,13 +18,13 @@
                 element.setAttribute(name === "className" ? "class" : name, value === true ? "" : String(value));
             }
         }
-        element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+        element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
         return element;
     };
 
     /** Puts other children into an element, unless they would be the same as before. */
     conceptd.fill = (element, ...children) => {
-        element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+        element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
         return element;
     };
 

@@ -5,7 +5,8 @@
     const { h, fill } = conceptd;
     const SHOWN = 12;
 
-    const filesOf = async (items) => {
+    /** Dropped files, with those in dropped folders. */
+    const filesOf = async (transfer) => {
         const files = [];
         const walk = async (entry) => {
             if (entry.isFile) {
@@ -20,8 +21,11 @@
                 }
             }
         };
-        // All are taken now: the list is empty after the first wait.
-        const entries = [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+        // All are taken now: the lists are empty after the first wait.
+        const entries = [...transfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
+        if (!entries.length) {
+            return [...transfer.files];
+        }
         for (const entry of entries) {
             await walk(entry);
         }
@@ -119,7 +123,7 @@
             event.preventDefault();
             event.stopPropagation();
             zone.classList.remove("conceptd-over");
-            await take(await filesOf(event.dataTransfer.items));
+            await take(await filesOf(event.dataTransfer));
         });
         return h("div", {}, zone, progress, note, thumbnails, found);
     };

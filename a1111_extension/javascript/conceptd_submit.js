@@ -79,8 +79,8 @@
         let planned = null;
         const note = conceptd.note();
         const plan = h("div", { className: "conceptd-plan", "aria-live": "polite" });
-        const name = h("input", { type: "text", maxlength: form.name_length, autocomplete: "off", placeholder: "Xander" });
-        const bases = h("select", {});
+        const name = h("input", { type: "text", name: "concept", maxlength: form.name_length, autocomplete: "off", placeholder: "Xander" });
+        const bases = h("select", { name: "base" });
         const modes = form.modes.map((mode, index) => {
             const radio = h("input", { type: "radio", name: "conceptd-mode", value: mode.value, checked: index === 0 });
             return { radio, row: h("label", {}, radio, h("strong", {}, conceptd.words(mode.value)), h("small", {}, mode.text)) };
