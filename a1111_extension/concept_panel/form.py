@@ -9,7 +9,17 @@ from typing import Any
 import concept_client
 
 # The few that people change; the daemon's own page has all of them.
-COMMON = ("steps", "resolution", "batch_size", "lora_rank", "token_count", "learning_rate", "sample_prompt", "seed")
+COMMON = (
+    "steps",
+    "resolution",
+    "batch_size",
+    "lora_rank",
+    "token_count",
+    "learning_rate",
+    "sample_every",
+    "sample_prompt",
+    "seed",
+)
 
 
 def fields() -> dict[str, Any]:

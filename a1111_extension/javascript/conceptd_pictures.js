@@ -44,7 +44,7 @@
         const progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
         const note = conceptd.note();
         const thumbnails = h("div", { className: "conceptd-thumbnails" });
-        const found = h("div");
+        const found = h("div", { className: "conceptd-pictures" });
         const zone = h(
             "label",
             { className: "conceptd-drop" },
@@ -125,6 +125,6 @@
             zone.classList.remove("conceptd-over");
             await take(await filesOf(event.dataTransfer));
         });
-        return h("div", {}, zone, progress, note, thumbnails, found);
+        return h("div", { className: "conceptd-pictures" }, zone, progress, note, thumbnails, found);
     };
 })();

@@ -23,7 +23,15 @@ from concept_client import Daemon
 GRADIO = {"a1111": os.environ.get("CONCEPTD_GRADIO3"), "forge": os.environ.get("CONCEPTD_GRADIO4")}
 CHROMIUM = os.environ.get("CONCEPTD_CHROMIUM")
 SCREENSHOTS = os.environ.get("CONCEPTD_SCREENSHOTS")
-FIELDS = {"steps": "40", "resolution": "128", "batch_size": "2", "lora_rank": "4", "learning_rate": "0.003"}
+FIELDS = {
+    "steps": "40",
+    "resolution": "128",
+    "batch_size": "2",
+    "lora_rank": "4",
+    "learning_rate": "0.003",
+    "sample_every": "20",
+    "sample_prompt": "a photo of <concept>",
+}
 # A file name that is markup where it is not text.
 MARKUP = "<img src=x onerror=hacked=1>.png"
 TRAINED = 120_000
