@@ -1,4 +1,4 @@
-"""Options of the web UI's command line. Here and not among its settings, which anybody who reaches the page can change."""
+"""Options of the web UI's command line. They are no settings, which anybody who reaches the page can change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tab: one empty element, which `javascript/` fills. What Gradio offers differs between its versions; HTML does not."""
+"""The tab: one element, which `javascript/` fills. What Gradio offers differs between its versions; HTML does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web UI around us: its folders, whether it draws, its lists of files, its model. Only this module asks its modules."""
+"""The web UI around us: its folders, whether it draws, its lists of files, its model. Only here are its modules asked."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class WebUI:
     def _sees_lora(self, name: str) -> bool:
         # A module of the built-in extension that loads LoRAs.
         networks = sys.modules.get("networks")
-        if networks is None:
+        if not hasattr(networks, "available_networks"):
             return any(self.loras_dir.rglob(f"{name}.safetensors"))
         if name not in networks.available_networks:
             if look := getattr(networks, "update_available_networks_by_names", None):

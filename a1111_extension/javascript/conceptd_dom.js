@@ -22,7 +22,7 @@
         return element;
     };
 
-    /** Puts other children into an element, unless they would be the same as before. */
+    /** Puts other children into an element. */
     conceptd.fill = (element, ...children) => {
         element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
         return element;

@@ -4,7 +4,7 @@
     const conceptd = (window.conceptd = window.conceptd || {});
     const { h, fill } = conceptd;
 
-    const card = (concept, here, changed) => {
+    const card = (concept, here) => {
         const note = conceptd.note();
         const installed = (concept.installs || []).find((one) => one.host === here.id);
         const isThere = installed && ["installed", "seen", "unseen"].includes(installed.state);
@@ -15,14 +15,12 @@
                 const answer = await conceptd.daemon.post(`v1/concepts/${concept.id}/install`, { hosts: [here.id] });
                 const [first] = answer.items;
                 conceptd.say(note, [first.text, ...first.warnings].join(" "), first.state === "failed" ? "bad" : "good");
-                changed();
             }),
         );
         const remove = conceptd.button("Uninstall", () =>
             conceptd.working(remove, note, async () => {
                 const answer = await conceptd.daemon.post(`v1/concepts/${concept.id}/uninstall`, { hosts: [here.id] });
                 conceptd.say(note, answer.items.length ? answer.items[0].text : "It is uninstalled");
-                changed();
             }),
         );
         const copy = conceptd.button("Copy prompt", () =>
@@ -66,7 +64,7 @@
             const page = await conceptd.daemon.get(`v1/concepts?limit=24${after ? `&after=${encodeURIComponent(after)}` : ""}`);
             next = page.next;
             more.hidden = next === null;
-            const cards = () => page.items.map((concept) => card(concept, here, () => setTimeout(update, 3000)));
+            const cards = () => page.items.map((concept) => card(concept, here));
             if (after) {
                 grid.append(...cards());
                 return;

@@ -15,7 +15,7 @@
         interrupted: "goes on soon",
     };
     const FINAL = new Set(["done", "failed", "cancelled"]);
-    conceptd.isOver = (job) => FINAL.has(job.state);
+    const isOver = (job) => FINAL.has(job.state);
     // Events come many times a second.
     const PAUSE_MS = 400;
 
@@ -36,8 +36,8 @@
         return parts.filter(Boolean).join(" · ");
     };
 
-    /** One training, kept up to date. `ended` hears when it is over. */
-    const card = (first, ended) => {
+    /** One training, kept up to date. */
+    const card = (first) => {
         let job = first;
         let events = null;
         let timer = null;
@@ -88,7 +88,6 @@
         };
 
         const draw = (now) => {
-            const over = !conceptd.isOver(job) && conceptd.isOver(now);
             job = now;
             title.textContent = job.name;
             state.textContent = STATES[job.state] || job.state;
@@ -107,12 +106,9 @@
             pause.hidden = !["running", "queued"].includes(job.state);
             resume.hidden = !["paused", "interrupted"].includes(job.state);
             sample.hidden = job.state !== "running";
-            cancel.hidden = conceptd.isOver(job) || job.state === "cancelling";
-            if (conceptd.isOver(job)) {
+            cancel.hidden = isOver(job) || job.state === "cancelling";
+            if (isOver(job)) {
                 close();
-            }
-            if (over) {
-                ended(job);
             }
         };
 
@@ -145,8 +141,8 @@
         return { element, draw, follow, close, refresh, drawSamples };
     };
 
-    /** All trainings. `ended` hears of each that ends. */
-    conceptd.jobs = (ended) => {
+    /** All trainings. */
+    conceptd.jobs = () => {
         const cards = new Map();
         const empty = h("p", { className: "conceptd-muted" }, "Nothing was trained yet.");
         const list = h("div", { className: "conceptd-jobs" });
@@ -163,7 +159,7 @@
             }
             for (const [index, job] of jobs.entries()) {
                 if (!cards.has(job.id)) {
-                    cards.set(job.id, card(job, ended));
+                    cards.set(job.id, card(job));
                 }
                 const one = cards.get(job.id);
                 one.draw(job);

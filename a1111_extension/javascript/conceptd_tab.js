@@ -53,7 +53,7 @@
             }
             const form = await conceptd.own.get("form");
             const gallery = conceptd.gallery(here);
-            const jobs = conceptd.jobs(() => gallery.update());
+            const jobs = conceptd.jobs();
             const submit = conceptd.submit(form, () => jobs.update());
             fill(body, h("div", { className: "conceptd-columns" }, submit.element, jobs.element), gallery.element);
             parts = { gallery, jobs, submit };
@@ -80,6 +80,8 @@
                     page.href = state.url;
                     await present();
                     await parts.jobs.update();
+                    // Concepts appear and are installed without this page too.
+                    await parts.gallery.update();
                 } else if (command !== state.command) {
                     if (parts) {
                         parts.jobs.rest();

@@ -61,7 +61,7 @@ def test_a_concept_is_called_by_its_name(ui: webui.WebUI, typed: str) -> None:
 
 def test_the_picture_remembers_what_was_typed(ui: webui.WebUI) -> None:
     webui.install(ui, "kojii", "Kojii")
-    typed = "<Kojii> on a beach, \"golden\" hour: 5pm"
+    typed = '<Kojii> on a beach, "golden" hour: 5pm'
     drawn = draw(ui, typed)
     infotext = drawn["pictures"][0]["infotext"]
     assert infotext.startswith(drawn["grid"]) and "<lora:kojii_lora:1>" in drawn["grid"]
@@ -103,7 +103,7 @@ def test_the_second_pass_is_rewritten_too(ui: webui.WebUI) -> None:
     [same] = draw(ui, "kojii on a beach", hires="")["pictures"]
     assert "Hires prompt" not in same["infotext"]
     [other] = draw(ui, "a beach", hires="kojii, in detail")["pictures"]
-    assert "Hires prompt: \"kojii_embeddings, in detail <lora:kojii_lora:1>\"" in other["infotext"]
+    assert 'Hires prompt: "kojii_embeddings, in detail <lora:kojii_lora:1>"' in other["infotext"]
     assert paste(ui, other["infotext"]) == {"prompt": "a beach", "hires": "kojii, in detail", "script": [True]}
 
 
@@ -123,7 +123,14 @@ def test_files_of_others_call_nothing(ui: webui.WebUI) -> None:
     webui.install(ui, "kojii", "Kojii")
     sidecar = ui.loras / "kojii_lora.json"
     told = json.loads(sidecar.read_text())
-    for other in ("", "[]", "{}", '{"conceptd": 5}', '{"conceptd": {"name": "Kojii"}}', json.dumps({**told, "conceptd": None})):
+    for other in (
+        "",
+        "[]",
+        "{}",
+        '{"conceptd": 5}',
+        '{"conceptd": {"name": "Kojii"}}',
+        json.dumps({**told, "conceptd": None}),
+    ):
         sidecar.write_text(other)
         # Times of files are coarse.
         os.utime(sidecar, ns=(0, len(other)))

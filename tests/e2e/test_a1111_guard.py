@@ -115,7 +115,9 @@ def test_a_shared_web_ui_answers_nobody_unless_it_is_told_to() -> None:
     with pytest.raises(guard.Refused, match="--conceptd-hosts"):
         guard.check(asked(), guard.Exposure.of(options))
     options.conceptd_hosts = "Box.lan, *"
-    guard.check(asked(host="abc.gradio.live", peer="127.0.0.1", x_forwarded_for="203.0.113.5"), guard.Exposure.of(options))
+    guard.check(
+        asked(host="abc.gradio.live", peer="127.0.0.1", x_forwarded_for="203.0.113.5"), guard.Exposure.of(options)
+    )
     options.conceptd_hosts = "box.lan"
     guard.check(asked(host="BOX.lan:7860", peer="192.168.1.9"), guard.Exposure.of(options))
     with pytest.raises(guard.Refused):
@@ -131,7 +133,9 @@ def test_a_password_of_the_web_ui_counts() -> None:
             guard.check_login(SimpleNamespace(auth={"a": "b"}, routes=routes), None)
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Forwarded": "for=1.2.3.4"}])
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Forwarded": "for=1.2.3.4"}]
+)
 @pytest.mark.parametrize("path", ["state", "daemon", "form", "host", "api/v1/version"])
 def test_refusals_over_http(ui: webui.WebUI, path: str, headers: dict[str, str]) -> None:
     status, content = ui.ask("GET", f"/conceptd/{path}", headers=headers)
@@ -182,7 +186,9 @@ def test_nothing_is_deleted_or_renamed(ui: webui.WebUI, method: str) -> None:
 def test_a_shared_web_ui_over_http(daemon: Daemon, tmp_path: Path) -> None:
     with webui.running(tmp_path / "data", "a1111", "--share", home=daemon.home) as shared:
         assert shared.ask("GET", "/conceptd/api/v1/version")[0] == 403
-    with webui.running(tmp_path / "data", "a1111", "--share", "--conceptd-hosts", "me.example", home=daemon.home) as shared:
+    with webui.running(
+        tmp_path / "data", "a1111", "--share", "--conceptd-hosts", "me.example", home=daemon.home
+    ) as shared:
         assert shared.ask("GET", "/conceptd/api/v1/version", headers={"Host": "me.example"})[0] == 200
 
 

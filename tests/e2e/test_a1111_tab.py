@@ -1,7 +1,7 @@
 """The Concepts tab in Chromium, on a stand-in of the web UI with the Gradio of A1111 (3.41) and of Forge (4.40).
 
-CONCEPTD_GRADIO3 and CONCEPTD_GRADIO4 name Pythons that have them, CONCEPTD_CHROMIUM the browser; tests/hosts/A1111.md says
-how they are made. CONCEPTD_SCREENSHOTS names a folder for pictures of the page.
+CONCEPTD_GRADIO3 and CONCEPTD_GRADIO4 name Pythons that have them, CONCEPTD_CHROMIUM the browser; tests/hosts/A1111.md
+says how they are made. CONCEPTD_SCREENSHOTS names a folder for pictures of the page.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ TRAINED = 120_000
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    sync_playwright = pytest.importorskip("playwright.sync_api", reason="`pip install playwright` first").sync_playwright
+    sync_playwright = pytest.importorskip(
+        "playwright.sync_api", reason="`pip install playwright` first"
+    ).sync_playwright
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield running
@@ -118,7 +120,9 @@ def _starts(tab: Tab) -> None:
     tab.picture("1-absent")
     tab.press("Start it")
     tab.sees("New concept")
-    assert tab.root.get_by_role("link", name="conceptd's own page").get_attribute("href").startswith("http://127.0.0.1:")
+    assert (
+        tab.root.get_by_role("link", name="conceptd's own page").get_attribute("href").startswith("http://127.0.0.1:")
+    )
 
 
 def _takes_pictures(tab: Tab, folder: Path) -> None:
@@ -126,7 +130,10 @@ def _takes_pictures(tab: Tab, folder: Path) -> None:
     tab.sees("Choose pictures first")
     pictures = sorted(toy.PICTURES.iterdir())
     broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"nothing"}
-    files = [{"name": p.name, "mimeType": "image/png" if p.suffix == ".png" else "text/plain", "buffer": p.read_bytes()} for p in pictures]
+    files = [
+        {"name": p.name, "mimeType": "image/png" if p.suffix == ".png" else "text/plain", "buffer": p.read_bytes()}
+        for p in pictures
+    ]
     upload = tab.root.locator("input[type=file]")
     upload.set_input_files([{**broken, "name": MARKUP}])
     tab.sees("onerror=hacked")
@@ -190,7 +197,9 @@ def _plans_and_trains(tab: Tab) -> None:
 
 
 def _loaded(tab: Tab, selector: str) -> None:
-    tab.page.wait_for_function("(s) => { const i = document.querySelector(s); return i && i.naturalWidth > 0 }", arg=selector)
+    tab.page.wait_for_function(
+        "(s) => { const i = document.querySelector(s); return i && i.naturalWidth > 0 }", arg=selector
+    )
 
 
 def _shows_the_concept(tab: Tab, ui: webui.WebUI, home: Path) -> None:
@@ -200,7 +209,9 @@ def _shows_the_concept(tab: Tab, ui: webui.WebUI, home: Path) -> None:
     [known] = Daemon(home).concepts()
     # A job that was to install it here has done so.
     concept.get_by_role("button", name="Uninstall").wait_for()
-    assert (ui.loras / "kojii_lora.safetensors").is_file() and (ui.embeddings / "kojii_embeddings.safetensors").is_file()
+    assert (ui.loras / "kojii_lora.safetensors").is_file() and (
+        ui.embeddings / "kojii_embeddings.safetensors"
+    ).is_file()
     tab.picture("4-done")
     concept.get_by_role("button", name="Uninstall").click()
     concept.get_by_role("button", name="Install here").click()

@@ -89,7 +89,9 @@ def running(
                 process.kill()
 
 
-def install(webui: WebUI, stem: str, name: str, *, mode: str = "object", width: int = 2048, age: int = 0, **more: Any) -> None:
+def install(
+    webui: WebUI, stem: str, name: str, *, mode: str = "object", width: int = 2048, age: int = 0, **more: Any
+) -> None:
     """Puts files of a concept where an installation puts them; `age` makes them older by so many seconds."""
     lora = webui.loras / f"{stem}_lora.safetensors"
     _tensors(lora, {"lora_unet_a.lora_down.weight": 4})

@@ -1,7 +1,7 @@
 """A stand-in for AUTOMATIC1111's web UI or Forge: it loads the extension as they do and serves its tab and routes.
 
-Run by a Python with Gradio it makes the page; without Gradio (`--bare`) only the routes. `/standin/...` lets tests draw,
-paste and change what the web UI would change by itself. It prints its address when it listens.
+Run by a Python with Gradio it makes the page; without Gradio (`--bare`) only the routes. `/standin/...` lets tests
+draw, paste and change what the web UI would change by itself. It prints its address when it listens.
 """
 
 from __future__ import annotations
@@ -128,13 +128,15 @@ def _inject(gr: ModuleType, extension: Path) -> None:
     def link(path: Path) -> str:
         return f"file={path.as_posix()}?{path.stat().st_mtime}"
 
-    scripts = "".join(f'<script src="{link(path)}"></script>' for path in sorted((extension / "javascript").glob("*.js")))
+    files = sorted((extension / "javascript").glob("*.js"))
+    scripts = "".join(f'<script src="{link(path)}"></script>' for path in files)
     style = f'<link rel="stylesheet" property="stylesheet" href="{link(extension / "style.css")}">'
     original = gr.routes.templates.TemplateResponse
 
     def response(*arguments: Any, **named: Any) -> Any:
         made = original(*arguments, **named)
-        made.body = made.body.replace(b"</head>", f"{scripts}</head>".encode()).replace(b"</body>", f"{style}</body>".encode())
+        made.body = made.body.replace(b"</head>", f"{scripts}</head>".encode())
+        made.body = made.body.replace(b"</body>", f"{style}</body>".encode())
         made.init_headers()
         return made
 

@@ -1,4 +1,4 @@
-"""How a picture is asked for: scripts change prompts, LoRA tags are taken out of them, and all of it is written down."""
+"""How a picture is asked for: scripts change prompts, LoRA tags are taken out, and all of it is written down."""
 
 from __future__ import annotations
 
