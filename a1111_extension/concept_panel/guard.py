@@ -1,5 +1,5 @@
-"""Who may ask. Every page that the user visits can reach a server on this machine, and strangers can reach a web UI that
-listens or is shared; the tab starts trainings and reads pictures, so that it answers its own page alone."""
+"""Who may ask. Every page that the user visits can reach a server on this machine, and strangers can reach a web UI
+that listens or is shared; the tab starts trainings and reads pictures, so that it answers its own page alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web UI around us: its folders, whether it draws, its lists of files, its model. Only here are its modules asked."""
+"""The web UI around us: its folders, whether it draws, its lists, its model. Only here are its modules asked."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -16,7 +18,6 @@ import webui
 from concept_client import Daemon
 from processes import until
 
-Start = Callable[..., webui.WebUI]
 KINDS = ["a1111", "forge"]
 CALLED = "kojii_embeddings on a beach <lora:kojii_lora:1>"
 
@@ -223,6 +224,59 @@ def test_it_starts_the_daemon(tmp_path: Path, program: Path, toy_base: Path) -> 
             psutil.Process(pid).terminate()
         # It goes on alone, and its end is noticed.
         until(lambda: not ui.get("/conceptd/daemon")["running"])
+
+
+class Hosts(BaseHTTPRequestHandler):
+    """A daemon that knows hosts and nothing else; `None` for one that does not even know that there are any."""
+
+    known: list[dict] | None = []
+
+    def do_GET(self) -> None:
+        self._answer(404 if self.known is None else 200, {"items": self.known})
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.known.append({"id": f"host-{len(self.known) + 1}", **request})
+        self._answer(201, self.known[-1])
+
+    def _answer(self, status: int, value: dict) -> None:
+        assert self.path == "/v1/hosts" and self.headers["Authorization"] == "Bearer secret"
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_makes_itself_known_once_and_only_when_asked(tmp_path: Path, nobody: Path, kind: str) -> None:
+    nobody.mkdir()
+    (nobody / "token").write_text("secret")
+    elsewhere = {"id": "other", "kind": kind, "folder": "/x", "loras": str(tmp_path), "embeddings": "/x", "url": None}
+    handler = type("Knowing", (Hosts,), {"known": [elsewhere]})
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        webui.running(tmp_path / "data", kind, home=nobody) as ui,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (nobody / "daemon.json").write_text(json.dumps({"url": f"http://127.0.0.1:{server.server_address[1]}"}))
+        assert ui.get("/conceptd/host") == {"id": None} and handler.known == [elsewhere]
+        assert ui.post("/conceptd/host") == ui.post("/conceptd/host") == ui.get("/conceptd/host") == {"id": "host-2"}
+        [_, own] = handler.known
+        assert own == {
+            "id": "host-2",
+            "kind": kind,
+            "folder": str(ui.data.resolve()),
+            "loras": str(ui.loras.resolve()),
+            "embeddings": str(ui.embeddings.resolve()),
+            "url": ui.url,
+        }
+        handler.known = None
+        assert ui.post("/conceptd/host", status=501)["code"] == "too_old"
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
