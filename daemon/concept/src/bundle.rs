@@ -194,6 +194,19 @@ impl Bundle {
         Ok(Self { tensors: ConceptTensors { lora, embeddings: self.tensors.embeddings }, ..self })
     }
 
+    /// The same concept under another name for its files, with what its metadata says of that name.
+    #[must_use]
+    pub fn renamed(mut self, stem: &str) -> Self {
+        let (before, after) = (format!("{}_embeddings", self.stem), format!("{stem}_embeddings"));
+        for key in ["conceptd.trigger", "modelspec.trigger_phrase", "modelspec.usage_hint"] {
+            if let Some(text) = self.metadata.get_mut(key) {
+                *text = text.replace(&before, &after);
+            }
+        }
+        self.stem = stem.to_owned();
+        self
+    }
+
     /// Its name as the user gave it.
     pub fn name(&self) -> &str {
         self.metadata.get("conceptd.name").map_or(&self.stem, String::as_str)

@@ -2,7 +2,8 @@
 
 use crate::{
     Failure,
-    client::{Daemon, Form, Reach, page, print_json, segment},
+    client::{ClientError::Refused, Daemon, Form, Reach, page, print_json, segment},
+    install::tell,
     table::{age, or_dash, table, word},
     usage,
 };
@@ -135,6 +136,7 @@ impl Concepts {
         ] {
             println!("{what:8} {text}");
         }
+        concept.installs.iter().for_each(|install| tell("host     ", install));
         Ok(())
     }
 }
@@ -146,13 +148,9 @@ pub fn route(id: &str) -> String {
 
 /// A concept by its id, or the newest of a name.
 fn find(daemon: &Daemon, wanted: &str) -> Result<ConceptView, Failure> {
-    use crate::client::ClientError::Refused;
     match daemon.get(&route(wanted)) {
         Err(Refused(problem)) if problem.code == ErrorCode::NotFound => {
-            let concepts = daemon.all::<ConceptView>("/v1/concepts")?;
-            let named = concepts.into_iter().find(|concept| concept.name.to_lowercase() == wanted.to_lowercase());
-            let missing = || anyhow!("there is no concept `{wanted}`; `conceptd concepts` lists them");
-            named.ok_or_else(|| Failure::Failed(missing()))
+            Err(Failure::Failed(anyhow!("there is no concept `{wanted}`; `conceptd concepts` lists them")))
         }
         found => Ok(found?),
     }

@@ -7,6 +7,8 @@ mod concepts;
 mod create;
 mod doctor;
 mod grid;
+mod hosts;
+mod install;
 mod interrupt;
 mod jobs;
 mod models;
@@ -20,6 +22,7 @@ mod status;
 mod table;
 mod train;
 mod verify;
+mod watches;
 mod worker;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +58,14 @@ enum Command {
     Jobs(jobs::Jobs),
     /// The daemon's library: list, import, rename, delete, save.
     Concepts(concepts::Concepts),
+    /// The programs that concepts are installed into: find, add, check.
+    Hosts(hosts::Hosts),
+    /// Put a concept into hosts.
+    Install(install::Install),
+    /// Take a concept out of hosts.
+    Uninstall(install::Uninstall),
+    /// Folders whose data sets train by themselves: add, list, remove.
+    Watches(watches::Watches),
     /// List checkpoints and what they are.
     Models(models::Models),
     /// Show or change the prompts of a data set.
@@ -123,6 +134,10 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Jobs(jobs) => jobs.run(),
         Command::Concepts(concepts) => concepts.run(),
+        Command::Hosts(hosts) => hosts.run(),
+        Command::Install(install) => install.run(),
+        Command::Uninstall(uninstall) => uninstall.run(),
+        Command::Watches(watches) => watches.run(),
         Command::Models(models) => models.run(),
         Command::Captions(captions) => captions.run(),
         Command::Prompt(prompt) => prompt.run(),

@@ -42,6 +42,7 @@ impl Observer for Progress {
                 Stage::Model => "loading the model",
                 Stage::Training => "training",
                 Stage::Drawing => "drawing previews",
+                Stage::Waiting => "waiting for the card",
             }),
             Event::Note { text } => self.say(&format!("note: {text}")),
             Event::Planned { steps, batch_size, pictures, .. } => {

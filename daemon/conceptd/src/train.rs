@@ -7,7 +7,7 @@ use crate::{Failure, client::Daemon, interrupt, progress::Progress, serve::HomeF
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use concept::{Bundle, Manner, Observer, RunFolder};
-use protocol::{Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
+use protocol::{Courtesy, Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -61,6 +61,12 @@ pub struct Train {
     /// Go on where an interrupted run of this name stopped.
     #[arg(long)]
     pub resume: bool,
+    /// Install it when it is done: into this host (its id, kind or folder), or into every known one. A daemon does that.
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "HOST", default_missing_value = "all")]
+    pub install: Vec<String>,
+    /// How the card is shared with hosts that draw [default: as the daemon is set].
+    #[arg(long, value_enum)]
+    pub courtesy: Option<Courtesy>,
     /// Do the work here, also where a daemon runs.
     #[arg(long)]
     pub local: bool,
@@ -81,6 +87,12 @@ impl Train {
             && handover::train(&self, &daemon)?
         {
             return Ok(());
+        }
+        if !self.install.is_empty() || self.courtesy.is_some() {
+            return Err(usage(anyhow!(
+                "--install and --courtesy are the daemon's, which does not do this training; start one with `conceptd serve`, or \
+                 leave them out"
+            )));
         }
         trainer::with_threads(self.threads, || self.train())?
     }

@@ -33,6 +33,10 @@ impl Kind {
         if lower.ends_with(".mask.png") {
             return Self::Mask;
         }
+        // What a concept looks like, put beside it by A1111, by watched folders: no picture to learn from.
+        if lower.ends_with(".preview.png") {
+            return Self::Other;
+        }
         if lower.ends_with(".tar.gz") || lower.ends_with(".tgz") {
             return Self::TarGz;
         }

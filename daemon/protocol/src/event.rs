@@ -17,6 +17,8 @@ pub enum Stage {
     Training,
     /// Drawing pictures with the result.
     Drawing,
+    /// Waiting while a host draws.
+    Waiting,
 }
 
 /// Something that happened in a job.

@@ -29,7 +29,9 @@ pub use host::{
     Conflict, FoundHost, FoundHosts, HostCheck, HostKind, HostRequest, HostView, Hosts, InstallRequest, InstallState,
     InstallView, Installs, UninstallRequest,
 };
-pub use job::{Courtesy, JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples};
+pub use job::{
+    Courtesy, JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples,
+};
 pub use model::{BaseFamily, ModelPage, ModelView};
 pub use parameters::{Crop, Mode, OptimizerName, Parameters, Prediction, RecipeName, Steps, TargetsName};
 pub use plan::{PlanView, ResolvedParameter, TrainRequest, Warning, WarningCode};

@@ -7,8 +7,12 @@ use crate::{
     models::Models,
     platform,
     store::{Document, Store},
+    watch::Watching,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 use tokio::sync::{Semaphore, watch};
 
 /// The running daemon.
@@ -31,8 +35,12 @@ pub struct App {
     pub(crate) metrics: Metrics,
     /// The checkpoints.
     pub(crate) models: Models,
+    /// The watched folders.
+    pub(crate) watching: Watching,
     /// One survey at a time: each decodes pictures.
     pub(crate) surveys: Semaphore,
+    /// Held while files of hosts change.
+    pub(crate) installing: Mutex<()>,
     stop: watch::Sender<bool>,
     memory_budget: u64,
 }
@@ -58,7 +66,9 @@ impl App {
             port,
             controls: Controls::default(),
             metrics: Metrics::default(),
+            watching: Watching::default(),
             surveys: Semaphore::new(1),
+            installing: Mutex::new(()),
             stop: watch::channel(false).0,
             memory_budget,
         })
@@ -76,6 +86,15 @@ impl App {
     pub(crate) async fn read<D: Document + Send + 'static>(self: &Arc<Self>, id: &str) -> Result<Option<D>> {
         let (app, id) = (self.clone(), id.to_owned());
         crate::blocking(move || app.store.get(&id)).await
+    }
+
+    /// Whether no more jobs may wait.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub(crate) fn queue_is_full(&self) -> Result<bool> {
+        let waiting: u64 = self.store.waiting()?.iter().map(|(_, _, count)| count).sum();
+        Ok(waiting >= self.config.limits.queued_jobs)
     }
 
     /// Begins to stop.

@@ -1,7 +1,7 @@
 //! Settings: defaults, then the file, then the environment, then flags. One place, and each value knows where it is from.
 
 use crate::{Error, Home, Result};
-use protocol::Limits;
+use protocol::{Courtesy, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
@@ -32,6 +32,10 @@ pub struct Config {
     pub memory_budget: u64,
     /// Seconds after which a silent worker counts as hung.
     pub worker_silence: u64,
+    /// How training shares the card with hosts: polite, share or exclusive; left out, polite where there is a card.
+    pub courtesy: Option<Courtesy>,
+    /// Seconds that hosts must draw nothing before training takes the card back.
+    pub host_idle: u64,
     /// What is logged: error, warn, info, debug or trace.
     pub log: String,
     /// What is refused.
@@ -52,6 +56,8 @@ impl Default for Config {
             threads: 0,
             memory_budget: 0,
             worker_silence: 120,
+            courtesy: None,
+            host_idle: 10,
             log: "info".into(),
             limits: Limits::default(),
         }

@@ -4,6 +4,7 @@
 use crate::{
     App, Error, Result,
     jobs::{Heard, Worker},
+    store::{DatasetRecord, Submitted, now_ms},
 };
 use protocol::{ErrorCode, JobFailure, Limits, Report, Survey, Task};
 use std::{
@@ -38,6 +39,51 @@ pub async fn survey(app: &Arc<App>, folder: &Path) -> Result<std::result::Result
             }
         }
     }
+}
+
+/// Uploads are not read again to compare bodies: the key alone counts.
+const ANY_BODY: &str = "upload";
+
+/// Looks through what was staged and makes the data set `id` of it, once for a key.
+///
+/// # Errors
+/// If the disk or the database refuses. What cannot be used is no error.
+pub async fn keep(
+    app: &Arc<App>,
+    staged: &Path,
+    id: String,
+    key: Option<String>,
+) -> Result<std::result::Result<Submitted<DatasetRecord>, JobFailure>> {
+    let survey = match survey(app, staged).await? {
+        Ok(survey) => survey,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let most = app.config.limits.pictures;
+    if survey.pictures.len() as u64 > most {
+        let reason = format!("there are {} pictures; the limit is {most}", survey.pictures.len());
+        return Ok(Err(JobFailure { code: ErrorCode::TooLarge, reason }));
+    }
+    let (app, staged) = (app.clone(), staged.to_owned());
+    let kept = crate::blocking(move || {
+        let folder = app.home.dataset(&id);
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).map_err(Error::disk(parent))?;
+        }
+        let bytes = size(&staged);
+        // A daemon that was killed in this place left files of which it told nobody.
+        if folder.exists() && app.store.get::<DatasetRecord>(&id)?.is_none() {
+            fs::remove_dir_all(&folder).map_err(Error::disk(&folder))?;
+        }
+        fs::rename(&staged, &folder).map_err(Error::disk(&staged))?;
+        let record = DatasetRecord { bytes, id, created_at_ms: now_ms(), survey, captions: Default::default() };
+        let submitted = app.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY)))?;
+        // The same upload ran beside this one and was faster.
+        if let Submitted::Earlier(_) = submitted {
+            app.home.discard(&folder)?;
+        }
+        Ok(submitted)
+    });
+    kept.await.map(Ok)
 }
 
 /// Names that Windows keeps for devices.

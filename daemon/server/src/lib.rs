@@ -7,7 +7,9 @@ mod blobs;
 mod config;
 mod error;
 mod home;
+mod hosts;
 mod http;
+mod installs;
 mod intake;
 mod jobs;
 mod library;
@@ -16,6 +18,7 @@ mod models;
 mod planning;
 pub mod platform;
 mod store;
+mod watch;
 
 pub use app::App;
 pub use blobs::Blobs;
@@ -67,6 +70,7 @@ pub fn serve(
     let app = Arc::new(App::open(home.clone(), config, token, program, port)?);
     jobs::recover(&app.store)?;
     home.clear_staging();
+    installs::tidy(&app)?;
     app.store.forget_requests(store::now_ms() - REMEMBERED_MS)?;
     let result = actix_web::rt::System::new().block_on(run(app, listener, listen, beacon, ready, asked_to_stop));
     home.darken();
@@ -94,6 +98,8 @@ async fn run(
     let handle = server.handle();
     let lane = actix_web::rt::spawn(Lane::new(app.clone()).run());
     models::keep_hashed(app.clone());
+    installs::keep_tidy(app.clone());
+    tokio::task::spawn_local(watch::run(app.clone()));
     app.home.light(&beacon)?;
     ready(&beacon);
     tracing::info!("listening on {}", beacon.url);
@@ -111,6 +117,9 @@ async fn run(
     let _ = lane.await;
     Ok(())
 }
+
+/// What this build trains on.
+pub(crate) const DEVICE: &str = "cpu";
 
 /// Runs work that waits for a disk on a thread for such work.
 pub(crate) async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {

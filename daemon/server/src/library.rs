@@ -130,7 +130,7 @@ pub fn import(
     };
     let mode = bundle.mode().unwrap_or(mode);
     let id = crate::id("concept")?;
-    let bundle = Bundle { stem: app.store.free_stem(&safe)?, ..bundle };
+    let bundle = bundle.renamed(&app.store.free_stem(&safe)?);
     let bytes = match bundle.to_tar() {
         Ok(bytes) => bytes,
         Err(error) => return Ok(Err(error)),

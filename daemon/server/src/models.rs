@@ -170,7 +170,7 @@ pub fn models_of(home: &Home, config: &Config) -> Vec<ModelView> {
 
 /// Reads files that have no digest yet, one at a time, for as long as the daemon runs.
 pub fn keep_hashed(app: Arc<App>) {
-    actix_web::rt::spawn(async move {
+    tokio::task::spawn_local(async move {
         while !app.stopping() {
             let store = app.clone();
             let hashed = crate::blocking(move || hash_next(&store)).await;

@@ -1,11 +1,13 @@
 //! From a request to a decided training, or to the field that keeps it from being one.
 
 use crate::{
-    App, Error, library, models, platform,
-    store::{Checkpoint, Concept, DatasetRecord},
+    App, Error,
+    hosts::Host,
+    installs, library, models, platform,
+    store::{Checkpoint, Concept, DatasetRecord, Job, Training, Work},
 };
 use concept::{Bundle, FEWEST, Plan};
-use protocol::{ErrorCode, Mode, PlanView, TrainRequest, Warning, WarningCode};
+use protocol::{ErrorCode, Mode, Parameters, PlanView, TrainRequest, Warning, WarningCode};
 use std::path::{Path, PathBuf};
 
 /// Why a request cannot be carried out.
@@ -85,9 +87,7 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
     let opened = concept::open_checkpoint(Path::new(&base.path), vae, request.prediction);
     let opened = opened.or_else(|error| field_error("base", &error))?;
     let architecture = opened.architecture();
-    if request.parameters.steps.is_some() && request.parameters.time_budget.is_some() {
-        return field("parameters.time_budget", "give steps or a time budget, not both".into());
-    }
+    one_length(&request.parameters)?;
     let plan = Plan::resolve(&request.name, mode, architecture, pictures, &request.parameters);
     let plan = plan.map_err(Refused::Parameter)?;
     if let Err(error) = concept::check_token_init(&plan) {
@@ -105,8 +105,35 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
             Some(bundle_path(app, "continue_from", from)?)
         }
     };
+    for wanted in request.install.iter().filter(|wanted| *wanted != installs::ALL) {
+        if app.store.get::<Host>(wanted)?.is_none() {
+            let detail = format!("there is no host `{wanted}`; `conceptd hosts` lists them, and `all` means every one");
+            return Err(Refused::Field("install", ErrorCode::NotFound, detail));
+        }
+    }
     let (memory_bytes, trainables) = concept::predicted(&plan, architecture);
     Ok(Decided { request, mode, plan, base, dataset, continue_from, stem, memory_bytes, trainables })
+}
+
+fn one_length(parameters: &Parameters) -> Result<(), Refused> {
+    if parameters.steps.is_some() && parameters.time_budget.is_some() {
+        let detail = "give steps or a time budget, not both".into();
+        return Err(Refused::Field("parameters.time_budget", ErrorCode::Invalid, detail));
+    }
+    Ok(())
+}
+
+/// Whether trainings of data sets to come could be decided so.
+///
+/// # Errors
+/// What would keep each of them from being carried out.
+pub fn check(app: &App, mode: Mode, wanted: &str, parameters: &Parameters) -> Result<(), Refused> {
+    let base = base(app, wanted)?;
+    let opened = concept::open_checkpoint(Path::new(&base.path), None, None);
+    let opened = opened.or_else(|error| field_error("base", &error))?;
+    one_length(parameters)?;
+    let plan = Plan::resolve("any", mode, opened.architecture(), FEWEST, parameters).map_err(Refused::Parameter)?;
+    concept::check_token_init(&plan).or_else(|error| field_error("parameters.token_init", &error))
 }
 
 fn field_error<T>(field: &'static str, error: &concept::Error) -> Result<T, Refused> {
@@ -154,6 +181,27 @@ fn bundle(app: &App, field: &'static str, wanted: &str) -> Result<Bundle, Refuse
 }
 
 impl Decided {
+    /// The job that carries this out, not yet in the queue.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn job(self) -> crate::Result<Job> {
+        Ok(Job {
+            id: crate::id("job")?,
+            mode: self.mode,
+            base_name: self.base_name(),
+            base: self.base.path.into(),
+            stem: self.stem,
+            continue_from: self.continue_from,
+            captions: self.dataset.captions,
+            work: Work::queued(self.request.priority),
+            request: self.request,
+            training: Training::default(),
+            concept: None,
+            installs: Vec::new(),
+        })
+    }
+
     /// The plan as clients see it.
     ///
     /// # Errors

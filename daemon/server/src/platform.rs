@@ -8,17 +8,67 @@ use std::{
 };
 use sysinfo::{Disks, Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The user's own folder.
+pub fn user_folder() -> PathBuf {
+    variable(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).unwrap_or_else(|| PathBuf::from("."))
+}
+
 /// Where programs of this user keep data.
 pub fn data_folder() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || variable(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).unwrap_or_else(|| PathBuf::from("."));
     if cfg!(windows) {
-        variable("LOCALAPPDATA").unwrap_or_else(|| home().join("AppData/Local"))
+        variable("LOCALAPPDATA").unwrap_or_else(|| user_folder().join("AppData/Local"))
     } else if cfg!(target_os = "macos") {
-        home().join("Library/Application Support")
+        user_folder().join("Library/Application Support")
     } else {
-        variable("XDG_DATA_HOME").unwrap_or_else(|| home().join(".local/share"))
+        variable("XDG_DATA_HOME").unwrap_or_else(|| user_folder().join(".local/share"))
     }
+}
+
+/// Where programs of this user keep settings.
+pub fn settings_folder() -> PathBuf {
+    if cfg!(windows) {
+        variable("APPDATA").unwrap_or_else(|| user_folder().join("AppData/Roaming"))
+    } else if cfg!(target_os = "macos") {
+        user_folder().join("Library/Application Support")
+    } else {
+        variable("XDG_CONFIG_HOME").unwrap_or_else(|| user_folder().join(".config"))
+    }
+}
+
+/// Folders in which people unpack programs that have no installer.
+pub fn places_of_programs() -> Vec<PathBuf> {
+    let home = user_folder();
+    let mut places = vec![home.clone()];
+    let usual = ["Desktop", "Documents", "Downloads", "AI", "ai", "apps", "git", "src", "pinokio/api"];
+    places.extend(usual.map(|name| home.join(name)));
+    places.push(settings_folder().join("StabilityMatrix/Packages"));
+    places.push(home.join("StabilityMatrix/Packages"));
+    if cfg!(windows) {
+        let disks = Disks::new_with_refreshed_list();
+        for disk in disks.iter().map(|disk| disk.mount_point().to_owned()) {
+            places.extend(["AI", "StabilityMatrix/Data/Packages", "pinokio/api"].map(|name| disk.join(name)));
+            places.push(disk);
+        }
+    } else {
+        places.push("/opt".into());
+    }
+    places
+}
+
+/// The arguments of every process that this user may see, and the folder that it works in.
+pub fn processes() -> Vec<(Vec<String>, Option<PathBuf>)> {
+    let mut system = System::new();
+    let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_cwd(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, false, kind);
+    let process = |process: &sysinfo::Process| {
+        let arguments = process.cmd().iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        (arguments, process.cwd().map(Path::to_owned))
+    };
+    system.processes().values().filter(|process| process.thread_kind().is_none()).map(process).collect()
 }
 
 /// Makes a folder that only this user can enter. (On Windows a folder in the user's profile is so by inheritance.)

@@ -16,6 +16,8 @@ pub struct Soak {
 enum Which {
     /// The daemon is killed 20 times during 5 jobs; every bundle must equal an undisturbed one.
     Kill,
+    /// 10,000 files are copied slowly into 20 watched folders while the daemon is killed 5 times: 20 trainings.
+    Watch,
     /// 200 pollers and 50 listeners beside a training.
     Crowd,
     /// 5000 random requests that follow the OpenAPI document.
@@ -27,7 +29,7 @@ impl Soak {
         let root = root();
         let (program, python) = (conceptd(&root)?, python(&root)?);
         let wanted = |which| self.which.is_none_or(|only| only == which);
-        for (which, script) in [(Which::Kill, "kill.py"), (Which::Crowd, "crowd.py")] {
+        for (which, script) in [(Which::Kill, "kill.py"), (Which::Watch, "watch.py"), (Which::Crowd, "crowd.py")] {
             if wanted(which) {
                 let mut command = Command::new(&python);
                 command.arg(root.join("tests/soak").join(script)).current_dir(&root);

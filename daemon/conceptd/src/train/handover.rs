@@ -5,6 +5,7 @@ use crate::{
     Failure,
     client::{Daemon, follow, settle},
     concepts::route,
+    hosts,
     jobs::over,
     progress::Progress,
     usage,
@@ -53,8 +54,8 @@ pub fn train(asked: &Train, daemon: &Daemon) -> Result<bool, Failure> {
         continue_from: None,
         recipe_from: None,
         priority: 0,
-        install: Vec::new(),
-        courtesy: None,
+        install: hosts_of(asked, daemon)?,
+        courtesy: asked.courtesy,
     };
     let plan: PlanView = daemon.write("POST", "/v1/plans", &request)?;
     for warning in plan.warnings {
@@ -88,9 +89,20 @@ pub fn train(asked: &Train, daemon: &Daemon) -> Result<bool, Failure> {
     if !asked.json {
         let lora = format!("{}_lora", concept.stem);
         let (comfyui, a1111) = (concept.prompts.comfyui, concept.prompts.a1111);
+        for install in job.installs {
+            eprintln!("{}", install.text);
+        }
         eprintln!("in ComfyUI:  {comfyui}   (with {lora} in a LoRA loader)\nin A1111:    {a1111}");
     }
     Ok(true)
+}
+
+/// The hosts that the concept is to be installed into.
+fn hosts_of(asked: &Train, daemon: &Daemon) -> Result<Vec<String>, Failure> {
+    if asked.install.iter().any(|host| host == "all") {
+        return Ok(vec!["all".into()]);
+    }
+    Ok(hosts::meant(daemon, &asked.install)?.into_iter().map(|host| host.id).collect())
 }
 
 /// What the daemon calls the base; `None` if it lies in none of its folders. What is no file here may be a name there.

@@ -5,14 +5,14 @@ use super::{
     files::send,
     input::{PATIENCE, idempotency_key, json, media_type, paging},
 };
-use crate::{App, Blobs, Error, library, store::Concept};
+use crate::{App, Blobs, Error, installs, library, store::Concept};
 use actix_multipart::Multipart;
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path as UrlPath, Payload},
 };
 use futures_util::StreamExt;
-use protocol::{ConceptChange, ConceptPage, ErrorCode, Mode};
+use protocol::{ConceptChange, ConceptPage, ConceptView, ErrorCode, Mode};
 use std::{path::Path, sync::Arc};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -101,21 +101,43 @@ async fn receive(app: &Arc<App>, mut form: Multipart, to: &Path) -> Result<(Opti
     Ok((name, mode))
 }
 
-async fn find(app: &Arc<App>, id: &str) -> Result<Concept, ApiError> {
+/// The concept that a route means by its id, or by its name for the newest of that name.
+pub async fn find(app: &Arc<App>, wanted: &str) -> Result<Concept, ApiError> {
+    let (app, wanted) = (app.clone(), wanted.to_owned());
+    let found = crate::blocking(move || match app.store.get::<Concept>(&wanted)? {
+        Some(concept) => Ok(Some(concept)),
+        None => app.store.concept_named(&wanted),
+    });
+    found.await?.ok_or_else(|| ApiError::not_found("such concept"))
+}
+
+/// A concept by its id alone: a name means another one after the first is gone or renamed.
+async fn exactly(app: &Arc<App>, id: &str) -> Result<Concept, ApiError> {
     app.read::<Concept>(id).await?.ok_or_else(|| ApiError::not_found("such concept"))
+}
+
+/// With what changes by itself.
+fn shown(app: &App, concept: Concept) -> crate::Result<ConceptView> {
+    Ok(ConceptView { installs: installs::of_concept(app, &concept.view.id)?, ..concept.view })
 }
 
 /// `GET /v1/concepts`.
 pub async fn list(app: Data<App>, request: HttpRequest) -> Answer {
     let (after, limit) = paging(&request)?;
-    let (items, next) = crate::blocking(move || app.store.page::<Concept>(after.as_deref(), limit)).await?;
-    let items = items.into_iter().map(|concept| concept.view).collect();
-    Ok(HttpResponse::Ok().json(ConceptPage { items, next }))
+    let app = app.into_inner();
+    let page = crate::blocking(move || {
+        let (items, next) = app.store.page::<Concept>(after.as_deref(), limit)?;
+        let items = items.into_iter().map(|concept| shown(&app, concept)).collect::<crate::Result<_>>()?;
+        Ok(ConceptPage { items, next })
+    });
+    Ok(HttpResponse::Ok().json(page.await?))
 }
 
 /// `GET /v1/concepts/{id}`.
 pub async fn get(app: Data<App>, id: UrlPath<String>) -> Answer {
-    Ok(HttpResponse::Ok().json(find(&app.into_inner(), &id).await?.view))
+    let app = app.into_inner();
+    let concept = find(&app, &id).await?;
+    Ok(HttpResponse::Ok().json(crate::blocking(move || shown(&app, concept)).await?))
 }
 
 /// `PATCH /v1/concepts/{id}`.
@@ -125,7 +147,7 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
     if let Some(name) = &name {
         concept::safe_name(name).map_err(|error| ApiError::invalid("name", error.to_string()))?;
     }
-    find(&app, &id).await?;
+    exactly(&app, &id).await?;
     let (store, id) = (app.clone(), id.into_inner());
     let changed = crate::blocking(move || {
         let version = name.as_deref().map(|name| store.store.versions_of(name)).transpose()?;
@@ -139,15 +161,17 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
         })
     });
     let (concept, ()) = changed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;
-    Ok(HttpResponse::Ok().json(concept.view))
+    Ok(HttpResponse::Ok().json(crate::blocking(move || shown(&app, concept)).await?))
 }
 
 /// `DELETE /v1/concepts/{id}`.
 pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
     let app = app.into_inner();
-    find(&app, &id).await?;
+    exactly(&app, &id).await?;
     let (store, id) = (app.clone(), id.into_inner());
     crate::blocking(move || {
+        // What a host still holds open goes later.
+        installs::uninstall(&store, &id, &[])?;
         store.home.discard(&store.home.concept(&id))?;
         store.store.remove::<Concept>(&id)
     })
@@ -166,7 +190,8 @@ pub async fn bundle(app: Data<App>, id: UrlPath<String>) -> Answer {
 /// `GET /v1/concepts/{id}/preview`.
 pub async fn preview(app: Data<App>, id: UrlPath<String>) -> Answer {
     let app = app.into_inner();
-    find(&app, &id).await?;
-    let path = app.home.get(&id, library::PREVIEW)?.ok_or_else(|| ApiError::not_found("preview of this concept"))?;
+    let concept = find(&app, &id).await?.view;
+    let path =
+        app.home.get(&concept.id, library::PREVIEW)?.ok_or_else(|| ApiError::not_found("preview of this concept"))?;
     send(&path, "image/png", None).await
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     App, Error, intake,
-    store::{DatasetRecord, Submitted, now_ms},
+    store::{DatasetRecord, Submitted},
 };
 use actix_multipart::Multipart;
 use actix_web::{
@@ -14,7 +14,7 @@ use actix_web::{
     web::{Data, Path as UrlPath, Payload},
 };
 use futures_util::StreamExt;
-use protocol::{Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, ErrorCode};
+use protocol::{Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, ErrorCode, JobFailure};
 use std::{collections::HashSet, path::Path, sync::Arc};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -42,9 +42,6 @@ pub async fn create(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     Ok(HttpResponse::Created().json(result?))
 }
 
-/// Uploads are not read again to compare bodies: the key alone counts.
-const ANY_BODY: &str = "upload";
-
 async fn made_before(app: &Arc<App>, key: &str) -> Result<Option<DatasetView>, ApiError> {
     let (store, key) = (app.clone(), key.to_owned());
     let made = crate::blocking(move || match store.store.request(&key)? {
@@ -56,37 +53,11 @@ async fn made_before(app: &Arc<App>, key: &str) -> Result<Option<DatasetView>, A
 
 /// Looks through what was staged and makes a data set of it.
 async fn keep(app: &Arc<App>, staged: &Path, key: Option<String>) -> Result<DatasetView, ApiError> {
-    let survey = match intake::survey(app, staged).await? {
-        Ok(survey) => survey,
-        Err(failure) => return Err(ApiError::unusable(failure.code, "files", failure.reason)),
-    };
-    let most = app.config.limits.pictures;
-    if survey.pictures.len() as u64 > most {
-        return Err(ApiError::too_large(format!("there are {} pictures; the limit is {most}", survey.pictures.len())));
-    }
-    let id = crate::id("dataset")?;
-    let record = DatasetRecord {
-        bytes: intake::size(staged),
-        id: id.clone(),
-        created_at_ms: now_ms(),
-        survey,
-        captions: Default::default(),
-    };
-    let folder = app.home.dataset(&id);
-    if let Some(parent) = folder.parent() {
-        std::fs::create_dir_all(parent).map_err(Error::disk(parent))?;
-    }
-    std::fs::rename(staged, &folder).map_err(Error::disk(staged))?;
-    let store = app.clone();
-    let stored = crate::blocking(move || store.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY))));
-    match stored.await? {
-        Submitted::New(record) => Ok(view(record)),
-        // The same upload ran beside this one and was faster.
-        Submitted::Earlier(record) => {
-            app.home.discard(&folder)?;
-            Ok(view(record))
-        }
-        Submitted::OtherBody => Err(other_body()),
+    match intake::keep(app, staged, crate::id("dataset")?, key).await? {
+        Ok(Submitted::New(record) | Submitted::Earlier(record)) => Ok(view(record)),
+        Ok(Submitted::OtherBody) => Err(other_body()),
+        Err(JobFailure { code: ErrorCode::TooLarge, reason }) => Err(ApiError::too_large(reason)),
+        Err(JobFailure { code, reason }) => Err(ApiError::unusable(code, "files", reason)),
     }
 }
 

@@ -39,24 +39,10 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
             None => {}
         }
     }
-    let decided = decided(&app, asked).await?;
-    let job = Job {
-        id: crate::id("job")?,
-        mode: decided.mode,
-        stem: decided.stem.clone(),
-        base_name: decided.base_name(),
-        base: decided.base.path.clone().into(),
-        continue_from: decided.continue_from.clone(),
-        captions: decided.dataset.captions.clone(),
-        work: Work::queued(decided.request.priority),
-        request: decided.request,
-        training: Training::default(),
-        concept: None,
-    };
+    let job = decided(&app, asked).await?.job()?;
     let (store, limit) = (app.clone(), app.config.limits.queued_jobs);
     let submitted = crate::blocking(move || {
-        let waiting: u64 = store.store.waiting()?.iter().map(|(_, _, count)| count).sum();
-        if waiting >= limit {
+        if store.queue_is_full()? {
             return Ok(None);
         }
         store.store.submit(job, key.as_deref().map(|key| (key, digest.as_str()))).map(Some)
@@ -82,7 +68,7 @@ async fn view(app: &Arc<App>, job: Job) -> Result<JobView, ApiError> {
 }
 
 fn describe(app: &App, job: Job) -> crate::Result<JobView> {
-    let Training { stage, step, steps, loss, held_out, seconds_per_step, attempts, .. } = job.training;
+    let Training { stage, step, steps, loss, held_out, seconds_per_step, attempts, waits_for, .. } = job.training;
     let running = job.work.state == JobState::Running;
     let left = steps.saturating_sub(step) as f64;
     Ok(JobView {
@@ -104,8 +90,8 @@ fn describe(app: &App, job: Job) -> crate::Result<JobView> {
         dataset: job.request.dataset,
         base: job.base_name,
         concept: job.concept,
-        installs: Vec::new(),
-        waits_for: None,
+        installs: job.installs,
+        waits_for,
         attempts,
         created_at_ms: job.work.created_at_ms,
         started_at_ms: job.work.started_at_ms,

@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod files;
 mod guard;
+mod hosts;
 mod input;
 mod jobs;
 mod openapi;
@@ -14,6 +15,7 @@ mod plans;
 mod prompts;
 mod routes;
 mod system;
+mod watches;
 
 pub use openapi::document as openapi;
 

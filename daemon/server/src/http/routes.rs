@@ -3,9 +3,9 @@
 use super::{
     concepts, creations, datasets,
     error::{Answer, ApiError},
-    events, jobs,
+    events, hosts, jobs,
     openapi::Operation,
-    plans, prompts, system,
+    plans, prompts, system, watches,
 };
 use actix_web::{
     HttpRequest, ResponseError, Route,
@@ -17,8 +17,9 @@ use actix_web::{
 };
 use protocol::{
     Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest, CreationView, DatasetFromPath,
-    DatasetPage, DatasetView, Health, JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange,
-    PromptRequest, PromptView, Samples, TrainRequest, VersionView,
+    DatasetPage, DatasetView, FoundHosts, Health, HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs,
+    JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange, PromptRequest, PromptView, Samples,
+    TrainRequest, UninstallRequest, VersionView, WatchRequest, WatchView, Watches,
 };
 
 /// A path, its methods with their documentation, and what answers them.
@@ -197,6 +198,55 @@ pub fn table() -> Vec<Entry> {
             vec![(get("Base beside concept").answers_as(200, "image/png"), web::get().to(concepts::preview))],
         ),
         entry(
+            "/v1/concepts/{id}/install",
+            vec![(
+                post("Put a concept into hosts, as a pair, and ask them whether they see it")
+                    .reads::<InstallRequest>()
+                    .answers::<Installs>(200),
+                web::post().to(hosts::install),
+            )],
+        ),
+        entry(
+            "/v1/concepts/{id}/uninstall",
+            vec![(
+                post("Take a concept out of hosts; what could not go is listed")
+                    .reads::<UninstallRequest>()
+                    .answers::<Installs>(200),
+                web::post().to(hosts::uninstall),
+            )],
+        ),
+        entry(
+            "/v1/hosts",
+            vec![
+                (post("Make a host known").reads::<HostRequest>().answers::<HostView>(201), web::post().to(hosts::add)),
+                (get("Known hosts").answers::<Hosts>(200), web::get().to(hosts::list)),
+            ],
+        ),
+        entry(
+            "/v1/hosts/detect",
+            vec![(
+                post("Look for hosts that run or lie on this machine").answers::<FoundHosts>(200),
+                web::post().to(hosts::detect),
+            )],
+        ),
+        entry(
+            "/v1/hosts/{id}",
+            vec![
+                (get("A host").answers::<HostView>(200), web::get().to(hosts::get)),
+                (
+                    op(Method::DELETE, "Forget a host; what was installed stays there").answers_nothing(204),
+                    web::delete().to(hosts::forget),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/hosts/{id}/verify",
+            vec![(
+                post("Look whether a host can be used, and what is installed and seen there").answers::<HostCheck>(200),
+                web::post().to(hosts::verify),
+            )],
+        ),
+        entry(
             "/v1/creations",
             vec![
                 (
@@ -220,6 +270,35 @@ pub fn table() -> Vec<Entry> {
             vec![(
                 post("A prompt as a host wants it").reads::<PromptRequest>().answers::<PromptView>(200),
                 web::post().to(prompts::expand),
+            )],
+        ),
+        entry(
+            "/v1/watches",
+            vec![
+                (get("Watched folders, and how the data sets in them stand").answers::<Watches>(200), web::get().to(watches::list)),
+                (
+                    post("Watch a folder: what is put into it trains by itself")
+                        .reads::<WatchRequest>()
+                        .answers::<WatchView>(201),
+                    web::post().to(watches::add),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/watches/{id}",
+            vec![
+                (get("A watched folder").answers::<WatchView>(200), web::get().to(watches::get)),
+                (
+                    op(Method::DELETE, "Watch a folder no longer; what it queued goes on").answers_nothing(204),
+                    web::delete().to(watches::remove),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/watches/{id}/rescan",
+            vec![(
+                post("Look at everything in a watched folder, and try again what failed").answers::<WatchView>(200),
+                web::post().to(watches::rescan),
             )],
         ),
     ]

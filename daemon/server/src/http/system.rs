@@ -26,7 +26,11 @@ pub async fn metrics(app: Data<App>) -> Answer {
 
 /// `GET /v1/version`.
 pub async fn version() -> Answer {
-    Ok(HttpResponse::Ok().json(VersionView { version: env!("CARGO_PKG_VERSION").into(), api: 1, device: "cpu".into() }))
+    Ok(HttpResponse::Ok().json(VersionView {
+        version: env!("CARGO_PKG_VERSION").into(),
+        api: 1,
+        device: crate::DEVICE.into(),
+    }))
 }
 
 /// `GET /v1/limits`.

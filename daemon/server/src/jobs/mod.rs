@@ -1,6 +1,7 @@
 //! Jobs: lanes that take work from the queue, the workers that do it, and what a user may change meanwhile.
 
 mod control;
+mod courtesy;
 mod lane;
 mod training;
 mod warm;

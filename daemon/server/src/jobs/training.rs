@@ -2,14 +2,16 @@
 
 use super::{
     control::Change,
+    courtesy::{self, Lookout, Turn},
     worker::{Heard, Worker, died_of_memory},
 };
 use crate::{
-    App, Result, library,
+    App, Result, installs, library,
     store::{DatasetRecord, Job, Queue},
 };
 use protocol::{Command, ErrorCode, Event, JobFailure, JobState, Report, Task, TrainTask};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Deaths of a worker in a row without a newer snapshot.
 const DEATHS: u64 = 3;
@@ -21,6 +23,7 @@ enum Ended {
     Done { step: u64 },
     Failed(JobFailure),
     Stopped,
+    GaveWay(String),
     Died { what: String, of_memory: bool },
     Cancelled,
 }
@@ -33,7 +36,7 @@ pub(super) async fn run(app: &Arc<App>, mut job: Job) -> Result<()> {
     let mut wire = app.controls.wire(&job.id);
     let id = job.id.clone();
     tracing::info!(job.id = id, concept.name = job.request.name, attempt = job.training.attempts, "training");
-    let ended = match one_worker(app, &job, &mut wire).await {
+    let ended = match taking_turns(app, &job, &mut wire).await {
         Ok(ended) => ended,
         Err(error) => Ended::Failed(JobFailure { code: ErrorCode::Internal, reason: error.to_string() }),
     };
@@ -41,22 +44,12 @@ pub(super) async fn run(app: &Arc<App>, mut job: Job) -> Result<()> {
     job = app.read::<Job>(&id).await?.unwrap_or(job);
     let (state, failure) = match ended {
         Ended::Done { step } => match keep(app, &job, step).await {
-            Ok(concept) => {
-                let id = id.clone();
-                let store = app.clone();
-                return crate::blocking(move || {
-                    store.store.ack(&id, &mut |job| {
-                        job.concept = Some(concept.clone());
-                        job.work.state = JobState::Done;
-                    })
-                })
-                .await;
-            }
+            Ok(concept) => return deliver(app, job, concept).await,
             Err(error) => (JobState::Failed, Some(JobFailure { code: ErrorCode::Disk, reason: error.to_string() })),
         },
         Ended::Cancelled => (JobState::Cancelled, None),
         Ended::Stopped if app.stopping() => (JobState::Interrupted, None),
-        Ended::Stopped => (JobState::Paused, None),
+        Ended::Stopped | Ended::GaveWay(_) => (JobState::Paused, None),
         Ended::Failed(failure) if failure.code == ErrorCode::OutOfMemory => return step_down(app, job, failure).await,
         Ended::Failed(failure) => (JobState::Failed, Some(failure)),
         Ended::Died { what, of_memory: true } => {
@@ -68,6 +61,46 @@ pub(super) async fn run(app: &Arc<App>, mut job: Job) -> Result<()> {
         tracing::warn!(job.id = id, code = ?failure.code, "failed: {}", failure.reason);
     }
     settle(app, id, state, failure).await
+}
+
+/// Trains whenever the card is free for it.
+async fn taking_turns(app: &Arc<App>, job: &Job, wire: &mut UnboundedReceiver<Change>) -> Result<Ended> {
+    let mut again = false;
+    loop {
+        match courtesy::wait(app, job, wire, again).await? {
+            Turn::Ours => {}
+            Turn::Changed(Change::Cancel) => return Ok(Ended::Cancelled),
+            Turn::Changed(_) | Turn::Stopping => return Ok(Ended::Stopped),
+        }
+        match one_worker(app, job, wire).await? {
+            Ended::GaveWay(host) => {
+                let text = format!("gave way to {host}; the run is safe on disk");
+                note(app, &job.id, Event::Note { text }).await?;
+                again = true;
+            }
+            ended => return Ok(ended),
+        }
+    }
+}
+
+/// Installs the concept where the job says, and ends the job.
+async fn deliver(app: &Arc<App>, job: Job, concept: String) -> Result<()> {
+    let store = app.clone();
+    crate::blocking(move || {
+        let installs = installs::deliver(&store, &job.request.install, &concept)?;
+        let nowhere = || "not installed: no host is known; `conceptd hosts detect --add` finds them".to_owned();
+        let mut said: Vec<String> = installs.iter().map(|install| install.text.clone()).collect();
+        said.extend((said.is_empty() && !job.request.install.is_empty()).then(nowhere));
+        for text in said {
+            store.store.happened(&job.id, Event::Note { text }, |_| {})?;
+        }
+        store.store.ack(&job.id, &mut |job| {
+            job.installs.clone_from(&installs);
+            job.concept = Some(concept.clone());
+            job.work.state = JobState::Done;
+        })
+    })
+    .await
 }
 
 async fn settle(app: &Arc<App>, id: String, state: JobState, failure: Option<JobFailure>) -> Result<()> {
@@ -140,11 +173,7 @@ async fn keep(app: &Arc<App>, job: &Job, step: u64) -> Result<String> {
 }
 
 /// Starts one worker and stays with it to its end.
-async fn one_worker(
-    app: &Arc<App>,
-    job: &Job,
-    wire: &mut tokio::sync::mpsc::UnboundedReceiver<Change>,
-) -> Result<Ended> {
+async fn one_worker(app: &Arc<App>, job: &Job, wire: &mut UnboundedReceiver<Change>) -> Result<Ended> {
     let Some(dataset) = app.read::<DatasetRecord>(&job.request.dataset).await? else {
         let reason = format!("its data set {} is gone; upload it again", job.request.dataset);
         return Ok(Ended::Failed(JobFailure { code: ErrorCode::NotFound, reason }));
@@ -159,6 +188,7 @@ async fn one_worker(
     let patience = Duration::from_secs(app.config.worker_silence.max(1));
     // When it must be gone, once it was told to stop.
     let mut deadline: Option<tokio::time::Instant> = None;
+    let (mut lookout, mut gave_way) = (Lookout::new(app, job), None);
     loop {
         let heard = tokio::select! {
             heard = worker.hear(patience) => heard,
@@ -175,6 +205,12 @@ async fn one_worker(
                     Change::Sample => worker.tell(&Command::Sample).await?,
                     Change::Resume => {}
                 }
+                continue;
+            }
+            host = lookout.sees(), if deadline.is_none() && gave_way.is_none() => {
+                // It has all the time that a step takes: nobody waits for the process itself.
+                worker.tell(&Command::Stop).await?;
+                gave_way = Some(host);
                 continue;
             }
             () = app.stopped(), if deadline.is_none() => {
@@ -195,14 +231,16 @@ async fn one_worker(
             }
             Heard::Report(Report::Happened(event)) => note(app, &job.id, event).await?,
             Heard::Report(Report::Failed(failure)) => return Ok(Ended::Failed(failure)),
-            Heard::Report(Report::Stopped { .. }) => return Ok(Ended::Stopped),
+            Heard::Report(Report::Stopped { .. }) => return Ok(stopped(deadline.is_some(), gave_way)),
             Heard::Report(_) => {}
             Heard::Silent => {
                 worker.kill().await;
                 let what = format!("said nothing for {} s and was ended", patience.as_secs());
                 return Ok(Ended::Died { what, of_memory: false });
             }
-            Heard::Gone(_) if deadline.is_some() => return Ok(Ended::Stopped),
+            Heard::Gone(_) if deadline.is_some() || gave_way.is_some() => {
+                return Ok(stopped(deadline.is_some(), gave_way));
+            }
             Heard::Gone(status) => {
                 let words = worker.last_words();
                 let how = status.map_or_else(|| "died".to_owned(), |status| format!("died ({status})"));
@@ -210,6 +248,14 @@ async fn one_worker(
                 return Ok(Ended::Died { of_memory: died_of_memory(status, &words), what });
             }
         }
+    }
+}
+
+/// Why a worker stopped: what a user wants weighs more than what a host does.
+fn stopped(asked: bool, gave_way: Option<String>) -> Ended {
+    match gave_way {
+        Some(host) if !asked => Ended::GaveWay(host),
+        _ => Ended::Stopped,
     }
 }
 
@@ -255,7 +301,7 @@ async fn note(app: &Arc<App>, id: &str, event: Event) -> Result<()> {
 fn advance(job: &mut Job, event: &Event) {
     let training = &mut job.training;
     match event {
-        Event::Stage { stage } => training.stage = Some(*stage),
+        Event::Stage { stage } => (training.stage, training.waits_for) = (Some(*stage), None),
         Event::Planned { steps, batch_size, step, .. } => {
             (training.steps, training.batch_size, training.step) = (*steps, *batch_size, *step);
         }

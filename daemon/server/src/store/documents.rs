@@ -2,8 +2,8 @@
 
 use crate::Result;
 use protocol::{
-    BaseFamily, Captions, ConceptView, CreateTask, CreationRequest, JobFailure, JobState, MemoryLevel, Mode, Stage,
-    Survey, TrainRequest,
+    BaseFamily, Captions, ConceptView, CreateTask, CreationRequest, InstallView, JobFailure, JobState, MemoryLevel,
+    Mode, Stage, Survey, TrainRequest,
 };
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -165,6 +165,9 @@ pub struct Training {
     pub deaths: (u64, u64),
     /// How hard memory is saved.
     pub memory: MemoryLevel,
+    /// The host that it waits for.
+    #[serde(default)]
+    pub waits_for: Option<String>,
 }
 
 /// A training.
@@ -192,6 +195,9 @@ pub struct Job {
     pub training: Training,
     /// What it became.
     pub concept: Option<String>,
+    /// What came of installing that.
+    #[serde(default)]
+    pub installs: Vec<InstallView>,
 }
 
 impl Document for Job {

@@ -4,9 +4,11 @@
 mod documents;
 mod events;
 mod queue;
+mod watches;
 
 pub use documents::{Checkpoint, Concept, Creation, DatasetRecord, Document, Job, Training, Work, WorkerIdentity};
 pub use queue::{Claim, Queue, Submitted};
+pub use watches::{WATCH_KEY, Watch, Watched};
 
 use crate::Result;
 use protocol::EventRecord;
@@ -19,7 +21,7 @@ use std::{
 use tokio::sync::broadcast;
 
 /// Applied in order, once each; `user_version` counts them. Never change one that was released: add another.
-const MIGRATIONS: [&str; 1] = [include_str!("1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("1.sql"), include_str!("2.sql")];
 /// How long one connection waits for another.
 const BUSY: Duration = Duration::from_secs(5);
 /// Events that a slow listener may lag behind before it reads them from the table again.
@@ -145,12 +147,25 @@ impl Store {
         rows.map(|body| read(&body?)).collect()
     }
 
-    /// Removes what repeated requests made before `before_ms`.
+    /// Documents whose column holds a value, oldest first.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn having<D: Document>(&self, column: &'static str, value: &str) -> Result<Vec<D>> {
+        let connection = self.reader();
+        let sql = format!("SELECT body FROM {} WHERE {column} = ?1 ORDER BY seq", D::TABLE);
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map([value], |row| row.get::<_, String>(0))?;
+        rows.map(|body| read(&body?)).collect()
+    }
+
+    /// Forgets what repeated requests made before `before_ms`, except in watched folders.
     ///
     /// # Errors
     /// If the database refuses.
     pub fn forget_requests(&self, before_ms: i64) -> Result<()> {
-        self.writer().execute("DELETE FROM requests WHERE at_ms < ?1", [before_ms])?;
+        let sql = "DELETE FROM requests WHERE at_ms < ?1 AND key NOT LIKE ?2 || '%'";
+        self.writer().execute(sql, params![before_ms, WATCH_KEY])?;
         Ok(())
     }
 

@@ -235,6 +235,14 @@ impl Store {
         free_stem(&self.reader(), stem)
     }
 
+    /// Whether a job or a concept has a name for its files.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn has_stem(&self, stem: &str) -> Result<bool> {
+        has_stem(&self.reader(), stem)
+    }
+
     /// Seconds of training for one picture in a setting, as last measured.
     ///
     /// # Errors
@@ -257,15 +265,18 @@ impl Store {
 
 /// Hosts keep stale weights of a file that is replaced, so no two concepts ever share a file name.
 fn free_stem(connection: &Connection, stem: &str) -> Result<String> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE stem = ?1) OR EXISTS (SELECT 1 FROM concepts WHERE stem = ?1)";
-    let mut taken = connection.prepare_cached(sql)?;
     let mut candidate = stem.to_owned();
     let mut version = 1;
-    while taken.query_row([&candidate], |row| row.get::<_, bool>(0))? {
+    while has_stem(connection, &candidate)? {
         version += 1;
         candidate = format!("{stem}-v{version}");
     }
     Ok(candidate)
+}
+
+fn has_stem(connection: &Connection, stem: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE stem = ?1) OR EXISTS (SELECT 1 FROM concepts WHERE stem = ?1)";
+    Ok(connection.prepare_cached(sql)?.query_row([stem], |row| row.get(0))?)
 }
 
 fn next_place(connection: &Connection) -> Result<f64> {
@@ -293,6 +304,7 @@ mod tests {
             work: Work::queued(priority),
             training: Training::default(),
             concept: None,
+            installs: Vec::new(),
         }
     }
 
