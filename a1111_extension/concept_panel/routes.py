@@ -79,6 +79,7 @@ class Routes:
                 "busy": webui.busy(),
                 # This web UI trains nothing of ours inside a picture.
                 "training_prompt": False,
+                "held_bytes": webui.held_bytes(),
                 "loras_dir": str(webui.loras_dir),
                 "embeddings_dir": str(webui.embeddings_dir),
                 "data_dir": str(webui.data_dir),

@@ -71,23 +71,18 @@ class Service:
 
     def host_id(self, webui: WebUI) -> str | None:
         """The id under which the daemon knows this web UI, if it does."""
-        for host in self.transport().json("GET", "/v1/hosts")["items"]:
+        for host in self.daemon().hosts():
             if host["kind"] == webui.kind and Path(host["loras"]).resolve() == webui.loras_dir:
                 return host["id"]
         return None
 
     def make_known(self, webui: WebUI, url: str) -> str:
         """The same; makes it known if it is not."""
-        if known := self.host_id(webui):
-            return known
-        request = {
-            "kind": webui.kind,
-            "folder": str(webui.data_dir),
-            "loras": str(webui.loras_dir),
-            "embeddings": str(webui.embeddings_dir),
-            "url": url,
-        }
-        return self.transport().json("POST", "/v1/hosts", request)["id"]
+        known = self.host_id(webui)
+        if known is None:
+            host = self.daemon().add_host(webui.kind, webui.data_dir, webui.loras_dir, webui.embeddings_dir, url)
+            known = host["id"]
+        return known
 
     def _address(self) -> tuple[str, str]:
         said = homes.beacon(self.home)

@@ -55,6 +55,13 @@ class WebUI:
         # The name of a job is empty for tasks without a progress bar, its count then is not.
         return bool(shared.state.job or shared.state.job_count or progress.current_task)
 
+    def held_bytes(self) -> int | None:
+        """Bytes of the graphics card that it holds; none without one."""
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.cuda.is_available():
+            return None
+        return sum(torch.cuda.memory_reserved(card) for card in range(torch.cuda.device_count()))
+
     def refresh(self, stem: str) -> dict[str, bool]:
         """Makes it look for the files of a concept, without a restart; says which it sees."""
         return {"lora": self._sees_lora(f"{stem}_lora"), "embedding": self._sees_embedding(f"{stem}_embeddings")}

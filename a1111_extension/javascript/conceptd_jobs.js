@@ -20,8 +20,11 @@
     const PAUSE_MS = 400;
 
     const where = (job) => {
+        if (job.waits_for && !isOver(job)) {
+            return "it goes on when the graphics card is free";
+        }
         if (job.state === "queued") {
-            return job.waits_for || (job.ahead ? `${job.ahead} before it` : "next");
+            return job.ahead ? `${job.ahead} before it` : "next";
         }
         const parts = [job.stage && job.state === "running" && job.stage];
         if (job.steps) {

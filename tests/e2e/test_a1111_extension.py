@@ -149,6 +149,7 @@ def test_state(tmp_path: Path, nobody: Path, kind: str) -> None:
         expected = {
             "busy": False,
             "training_prompt": False,
+            "held_bytes": None,
             "loras_dir": str(ui.loras.resolve()),
             "embeddings_dir": str(ui.embeddings.resolve()),
             "data_dir": str(ui.data.resolve()),
