@@ -1,0 +1,4 @@
+"""Folders; set at the start."""
+
+data_path = ""
+models_path = ""

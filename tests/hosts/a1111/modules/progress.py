@@ -1,0 +1,3 @@
+"""The task with a progress bar, if one runs."""
+
+current_task: str | None = None

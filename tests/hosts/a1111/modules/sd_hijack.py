@@ -1,0 +1,5 @@
+"""Where A1111 keeps embeddings."""
+
+from types import SimpleNamespace
+
+model_hijack = SimpleNamespace(embedding_db=None)
