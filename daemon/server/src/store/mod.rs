@@ -3,6 +3,7 @@
 
 mod documents;
 mod events;
+mod names;
 mod queue;
 mod watches;
 
