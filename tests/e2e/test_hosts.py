@@ -136,6 +136,24 @@ def test_what_is_not_ours_is_never_overwritten(daemon: Daemon, comfyui: ComfyUI,
     assert comfyui.files() == sorted([f"loras/{stem}_lora.safetensors", f"loras/{install['stem']}_lora.json"])
 
 
+def test_prompts_and_descriptions_follow_what_is_installed(
+    daemon: Daemon, comfyui: ComfyUI, host: dict, concept: dict
+) -> None:
+    taken = comfyui.base / "models/loras" / f"{concept['stem']}_lora.json"
+    taken.write_text("{}")
+    [install] = daemon.install(concept, [host])
+    described = comfyui.base / "models/loras" / f"{install['stem']}_lora.json"
+    prompt = daemon.expand_prompt("a photo of <concept>", "comfyui", [concept["id"]])
+    assert prompt["text"] == f"a photo of embedding:{install['stem']}_embeddings"
+    assert prompt["loras"] == [{"concept": f"{install['stem']}_lora", "strength": 1.0}]
+    elsewhere = daemon.expand_prompt("a photo of <concept>", "a1111", [concept["id"]])
+    assert f"{concept['stem']}_embeddings" in elsewhere["text"]
+    daemon.rename(concept, "Otto")
+    assert json.loads(described.read_text())["conceptd"]["name"] == "Otto"
+    assert daemon.concept(concept)["installs"][0]["state"] == "seen"
+    assert daemon.uninstall(concept) == [] and taken.read_text() == "{}"
+
+
 def test_missing_files_are_repaired_and_a_deleted_concept_leaves(
     daemon: Daemon, comfyui: ComfyUI, host: dict, concept: dict
 ) -> None:

@@ -153,12 +153,10 @@ impl Line {
             HostKind::Comfyui => {
                 post(&self.url, "/free", &json!({ "unload_models": true, "free_memory": true })).is_some()
             }
-            HostKind::A1111 | HostKind::Forge => {
-                match post(&self.url, "/conceptd/free", &json!({})) {
-                    Some(said) => said["freed"] == true,
-                    None => post(&self.url, "/sdapi/v1/unload-checkpoint", &json!({})).is_some(),
-                }
-            }
+            HostKind::A1111 | HostKind::Forge => match post(&self.url, "/conceptd/free", &json!({})) {
+                Some(said) => said["freed"] == true,
+                None => post(&self.url, "/sdapi/v1/unload-checkpoint", &json!({})).is_some(),
+            },
         }
     }
 
@@ -171,12 +169,10 @@ impl Line {
                 // On a processor these two count the machine's memory.
                 (card["type"] != "cpu").then(|| card["torch_vram_total"].as_u64())?
             }
-            HostKind::A1111 | HostKind::Forge => {
-                match get(&self.url, "/conceptd/state") {
-                    Some(state) => state["held_bytes"].as_u64(),
-                    None => get(&self.url, "/sdapi/v1/memory")?["cuda"]["reserved"]["current"].as_u64(),
-                }
-            }
+            HostKind::A1111 | HostKind::Forge => match get(&self.url, "/conceptd/state") {
+                Some(state) => state["held_bytes"].as_u64(),
+                None => get(&self.url, "/sdapi/v1/memory")?["cuda"]["reserved"]["current"].as_u64(),
+            },
         }
     }
 }

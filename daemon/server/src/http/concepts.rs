@@ -167,7 +167,11 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
         })
     });
     let (concept, ()) = changed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;
-    Ok(HttpResponse::Ok().json(crate::blocking(move || shown(&app, concept)).await?))
+    let view = crate::blocking(move || {
+        installs::describe(&app, &concept)?;
+        shown(&app, concept)
+    });
+    Ok(HttpResponse::Ok().json(view.await?))
 }
 
 /// `DELETE /v1/concepts/{id}`.

@@ -2,7 +2,7 @@
 
 use super::{error::Answer, input::json};
 use crate::{
-    App, Result,
+    App, Result, installs,
     planning::{Refused, concept_of},
     store::Concept,
 };
@@ -11,7 +11,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use concept::Called;
-use protocol::{ApplyConcept, PromptRequest};
+use protocol::{ApplyConcept, PromptRequest, PromptTarget};
 
 /// `POST /v1/prompts`.
 pub async fn expand(app: Data<App>, request: HttpRequest, payload: Payload) -> Answer {
@@ -19,31 +19,36 @@ pub async fn expand(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     let (PromptRequest { text, host, concepts }, _) = json(&app, &request, payload).await?;
     let view = crate::blocking(move || {
         let chosen = !concepts.is_empty();
-        let called = if chosen { self::chosen(&app, &concepts) } else { Ok(nameable(&app, &text)?) };
+        let called = if chosen { self::chosen(&app, host, &concepts) } else { Ok(nameable(&app, host, &text)?) };
         Ok(called.map(|called| concept::expand(&text, host, &called, chosen)))
     });
     Ok(HttpResponse::Ok().json(view.await??))
 }
 
-fn chosen(app: &App, concepts: &[ApplyConcept]) -> std::result::Result<Vec<Called>, Refused> {
-    let called = |applied: &ApplyConcept| Ok(called(concept_of(app, "concepts", &applied.concept)?, applied.strength));
+fn chosen(app: &App, host: PromptTarget, concepts: &[ApplyConcept]) -> std::result::Result<Vec<Called>, Refused> {
+    let called = |applied: &ApplyConcept| {
+        let concept = concept_of(app, "concepts", &applied.concept)?;
+        Ok(called(app, host, concept, applied.strength)?)
+    };
     concepts.iter().map(called).collect()
 }
 
 /// The newest concept of each name that stands in a text.
-fn nameable(app: &App, text: &str) -> Result<Vec<Called>> {
+fn nameable(app: &App, host: PromptTarget, text: &str) -> Result<Vec<Called>> {
     let concepts = app.store.concepts_named_in(&concept::beginnings(text))?;
-    Ok(concepts.into_iter().map(|concept| called(concept, 1.0)).collect())
+    concepts.into_iter().map(|concept| called(app, host, concept, 1.0)).collect()
 }
 
-fn called(Concept { view, .. }: Concept, strength: f64) -> Called {
-    Called {
+fn called(app: &App, host: PromptTarget, Concept { view, .. }: Concept, strength: f64) -> Result<Called> {
+    // Where a name was taken, the files are called otherwise than in the library.
+    let there = installs::stem_in(app, &view.id, host)?;
+    Ok(Called {
         id: view.id,
         name: view.name,
-        stem: view.stem,
+        stem: there.unwrap_or(view.stem),
         mode: view.mode,
         tokens: view.tokens as usize,
         strength,
         bare_name: view.bare_name,
-    }
+    })
 }

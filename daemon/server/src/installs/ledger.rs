@@ -5,7 +5,7 @@ use crate::{
     hosts::{Host, title},
     store::{Document, Store},
 };
-use protocol::{HostKind, InstallState, InstallView};
+use protocol::{HostKind, InstallState, InstallView, PromptTarget};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -95,6 +95,20 @@ impl Install {
 pub fn of_concept(app: &App, concept: &str) -> Result<Vec<InstallView>> {
     let installs = app.store.installs("concept", concept)?;
     Ok(installs.iter().filter(|one| one.progress != Progress::Placing).map(Install::glance).collect())
+}
+
+/// What the files of a concept are called in hosts whose prompts are of this kind: as they were installed last.
+///
+/// # Errors
+/// If the database refuses.
+pub fn stem_in(app: &App, concept: &str, target: PromptTarget) -> Result<Option<String>> {
+    let reads = |kind| match kind {
+        HostKind::Comfyui => PromptTarget::Comfyui,
+        HostKind::A1111 | HostKind::Forge => PromptTarget::A1111,
+    };
+    let installs = app.store.installs("concept", concept)?;
+    let last = installs.into_iter().rfind(|one| one.progress == Progress::Placed && reads(one.kind) == target);
+    Ok(last.map(|one| one.stem))
 }
 
 impl Store {

@@ -4,10 +4,10 @@ mod ledger;
 mod pair;
 mod place;
 
-pub use ledger::{Install, of_concept};
+pub use ledger::{Install, of_concept, stem_in};
 
 use crate::{
-    App, Result,
+    App, Error, Result,
     hosts::{Host, ask::Line, ask::Sight, folders::Folders, title},
     library,
     store::Concept,
@@ -190,6 +190,30 @@ pub fn deliver(app: &App, wanted: &[String], concept: &str) -> Result<Vec<Instal
     let meant = |host: &Host| wanted.iter().any(|one| one == ALL || *one == host.view.id);
     let hosts: Vec<Host> = app.store.all::<Host>()?.into_iter().filter(meant).collect();
     install(app, &concept, &hosts, Conflict::Suffix)
+}
+
+/// Writes anew what hosts are told of a concept that was renamed. What somebody changed there stays.
+///
+/// # Errors
+/// If the database refuses.
+pub fn describe(app: &App, concept: &Concept) -> Result<()> {
+    let _turn = app.installing.lock().unwrap_or_else(PoisonError::into_inner);
+    for mut install in app.store.installs("concept", &concept.view.id)? {
+        let Some((path, digest)) = install.files.iter_mut().find(|(path, _)| pair::is_description(path)) else {
+            continue;
+        };
+        if place::digest_of(path).is_ok_and(|found| found == *digest) {
+            let text = pair::description(&concept.view, &install.stem, &install.host)?;
+            // A host that is away keeps the old words; its files are whole all the same.
+            if let Err(error) = crate::write_whole(path, &text) {
+                tracing::warn!(concept.id = concept.view.id, "{error}");
+                continue;
+            }
+            *digest = place::digest_of(path).map_err(Error::disk(path))?;
+            app.store.update::<Install, _>(&install.id, |one| one.files.clone_from(&install.files))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes a concept out of hosts; without any, out of all. What is returned could not go yet, or was changed by somebody.

@@ -5,7 +5,10 @@ use crate::{Blobs, Error, Home, Result, hosts::folders::Folders, library};
 use concept::Bundle;
 use protocol::{BaseFamily, ConceptView};
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Strength at which a concept is meant to be used.
 const STRENGTH: f64 = 1.0;
@@ -46,8 +49,7 @@ pub fn pieces(
             pieces.push(Piece { to: picture.clone(), content: Content::Of(preview) });
         }
     }
-    let text = serde_json::to_vec_pretty(&describe(concept, bundle, host)).map_err(Error::bug)?;
-    pieces.push(Piece { to: description.clone(), content: Content::Bytes(text) });
+    pieces.push(Piece { to: description.clone(), content: Content::Bytes(self::description(concept, stem, host)?) });
     // Kept beside the bundle, so that several hosts on one disk share one copy.
     let mut ours = |to: &PathBuf, bytes: concept::Result<Option<Vec<u8>>>| -> Result<()> {
         let Some(bytes) = bytes.map_err(|error| Error::Worker(error.to_string()))? else { return Ok(()) };
@@ -65,13 +67,21 @@ pub fn pieces(
     Ok(pieces)
 }
 
+/// Whether a file is the description of a concept.
+pub fn is_description(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "json")
+}
+
 /// What A1111 and Forge show and fill in, and what hosts' code needs to expand prompts when no daemon runs.
-fn describe(concept: &ConceptView, bundle: &Bundle, host: &str) -> serde_json::Value {
-    let trigger = match bundle.tokens() {
+///
+/// # Errors
+/// Never, but for a bug.
+pub fn description(concept: &ConceptView, stem: &str, host: &str) -> Result<Vec<u8>> {
+    let trigger = match concept.tokens {
         0 => concept.name.clone(),
-        _ => format!("{}_embeddings", bundle.stem),
+        _ => format!("{stem}_embeddings"),
     };
-    json!({
+    let text = json!({
         "description": format!("{} ({} concept by conceptd). Used together with {trigger}.", concept.name, concept.mode.name()),
         "sd version": match concept.family { BaseFamily::Sdxl => "SDXL", BaseFamily::Sd15 => "SD1" },
         "activation text": trigger,
@@ -79,8 +89,9 @@ fn describe(concept: &ConceptView, bundle: &Bundle, host: &str) -> serde_json::V
         "negative text": "",
         "notes": concept.verdict.clone().unwrap_or_default(),
         "conceptd": {
-            "id": concept.id, "host": host, "name": concept.name, "mode": concept.mode, "stem": bundle.stem,
-            "tokens": bundle.tokens(), "bare_name": concept.bare_name, "strength": STRENGTH,
+            "id": concept.id, "host": host, "name": concept.name, "mode": concept.mode, "stem": stem,
+            "tokens": concept.tokens, "bare_name": concept.bare_name, "strength": STRENGTH,
         },
-    })
+    });
+    serde_json::to_vec_pretty(&text).map_err(Error::bug)
 }
