@@ -70,6 +70,7 @@ fn prompts_masks_and_repeats_find_their_pictures() {
         ("lonely.mask.png", &mask),
         ("d.png", &png(4)),
         ("d.mask.png", b"broken"),
+        ("RESULT.preview.png", &png(5)),
     ]);
     let dataset = folder.good();
     assert_eq!(names(&dataset), ["10_zorb dog/c.png", "a.png", "b.png", "d.png"]);

@@ -158,3 +158,52 @@ impl Store {
         Ok(removed > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::now_ms;
+
+    fn store(folder: &tempfile::TempDir) -> Store {
+        Store::open(&folder.path().join("a.db")).expect("opened")
+    }
+
+    fn watch(store: &Store) {
+        let request = serde_json::json!({ "folder": "/w", "mode": "face", "base": "xl" });
+        let request = serde_json::from_value(request).expect("a request");
+        let watch = Watch { id: "w".into(), request, real: "/w".into(), created_at_ms: 0 };
+        store.insert(&watch).expect("stored");
+    }
+
+    #[test]
+    fn data_sets_are_kept_as_long_as_their_watch() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        let fox = Watched { state: WatchedState::Failed, stamp: "s".into(), ..Watched::new("w", "fox") };
+        store.keep_watched(&fox).expect("kept");
+        assert!(store.watched_of("w").expect("read").is_empty(), "there is no such watch");
+        watch(&store);
+        store.keep_watched(&fox).expect("kept");
+        store.try_failed_again("w").expect("noted");
+        let read = || store.watched_of("w").expect("read").pop().expect("one");
+        assert_eq!((read().tries, read().stamp.as_str()), (1, ""));
+        store.keep_watched(&fox).expect("kept");
+        assert_eq!((read().tries, read().stamp.as_str()), (1, "s"), "what was asked for meanwhile is not lost");
+        assert!(store.remove_watch("w").expect("removed") && !store.remove_watch("w").expect("gone"));
+        assert!(store.watched_of("w").expect("read").is_empty());
+    }
+
+    #[test]
+    fn what_was_trained_from_a_watched_folder_is_never_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        watch(&store);
+        for key in ["watch dataset-1 x 0", "/v1/jobs watch "] {
+            let document = Watched::new("w", key);
+            store.insert_once(document, Some((key, "body"))).expect("stored");
+        }
+        store.forget_requests(now_ms() + 1).expect("forgotten");
+        assert!(store.request("watch dataset-1 x 0").expect("read").is_some());
+        assert!(store.request("/v1/jobs watch ").expect("read").is_none());
+    }
+}

@@ -163,7 +163,10 @@ impl Follower {
                 self.blind = eyes.as_ref().err().map(|why| format!("changes are seen every {seconds} s only: {why}"));
                 self.eyes = eyes.ok();
             }
-            Err(error) => return Ok(self.is_away(&error)),
+            Err(error) => {
+                self.is_away(&error);
+                return Ok(());
+            }
         }
         self.find_sets().await?;
         for followed in self.sets.values_mut() {
@@ -188,7 +191,10 @@ impl Follower {
         let root = self.root.clone();
         let (found, loose) = match crate::blocking(move || Ok(listing::sets(&root))).await? {
             Ok(found) => found,
-            Err(error) => return Ok(self.is_away(&error)),
+            Err(error) => {
+                self.is_away(&error);
+                return Ok(());
+            }
         };
         (self.away, self.loose) = (None, loose);
         let mut before = std::mem::take(&mut self.sets);
@@ -271,7 +277,10 @@ impl Follower {
                 later(followed, format!("{error}; it is tried again"));
                 return Err(error);
             }
-            Ok(Taken::Later(why)) => return Ok(later(followed, why)),
+            Ok(Taken::Later(why)) => {
+                later(followed, why);
+                return Ok(());
+            }
             Ok(Taken::Changed) => {
                 (followed.settle, followed.next) = (None, Some(Instant::now()));
                 return Ok(());
@@ -286,7 +295,11 @@ impl Follower {
                 (watched.state, watched.text, watched.job) = (WatchedState::Training, String::new(), Some(job.id));
                 (watched.fleeting, watched.told) = (false, false);
                 let set = set.clone();
-                crate::blocking(move || Ok(result::take_back_error(&set))).await?;
+                crate::blocking(move || {
+                    result::take_back_error(&set);
+                    Ok(())
+                })
+                .await?;
             }
         }
         self.keep(watched).await?;
