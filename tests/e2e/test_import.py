@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import struct
 import tarfile
 from collections.abc import Callable
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import pytest
 import toy
+from bundles import EMBEDDING_SHAPES, LORA_SHAPES, Files, foreign, write
 from concept_client import ConceptdError, Daemon
-
-Files = dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +20,6 @@ def files(reference: bytes) -> Files:
     """The files of a good bundle."""
     with tarfile.open(fileobj=io.BytesIO(reference)) as tar:
         return {member.name: tar.extractfile(member).read() for member in tar}
-
-
-def write(path: Path, files: Files) -> Path:
-    """Writes a tar."""
-    with tarfile.open(path, "w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
 
 
 def tensors(file: bytes) -> tuple[dict, bytes]:
@@ -72,29 +60,6 @@ def test_a_second_import_is_a_version_unless_it_has_the_key(daemon: Daemon, refe
     assert daemon.import_concept(tar, "object", name="Twice", idempotency_key="import") == first
     second = daemon.import_concept(tar, "object", name="Twice")
     assert (second["version"], second["stem"]) == (2, "twice-v2")
-
-
-def safetensors(shapes: dict[str, list[int]]) -> bytes:
-    """A file of zeros."""
-    header, end = {}, 0
-    for name, shape in shapes.items():
-        begin, end = end, end + 2 * math.prod(shape)
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + bytes(end)
-
-
-def foreign(lora: dict[str, list[int]], embeddings: dict[str, list[int]]) -> Files:
-    """A bundle for the published SDXL that nothing is said about, named as Eden names its files."""
-    return {"eden_lora.safetensors": safetensors(lora), "eden_embeddings.safetensors": safetensors(embeddings)}
-
-
-QUERY = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
-LORA_SHAPES = {
-    f"base_model.model.unet.{QUERY}.lora_A.weight": [4, 640],
-    f"base_model.model.unet.{QUERY}.lora_B.weight": [640, 4],
-}
-EMBEDDING_SHAPES = {"clip_l": [2, 768], "clip_g": [2, 1280]}
 
 
 def test_a_concept_from_elsewhere_is_loaded_by_every_host(daemon: Daemon, tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ def test_pictures_are_made_with_it(concept: dict, daemon: Daemon) -> None:
 )
 def test_prompts_for_hosts(concept: dict, daemon: Daemon, host: str, text: str, loras: list) -> None:
     for given in ("<Kojii> on a beach", "<concept> on a beach", "kojii on a beach"):
-        assert daemon.expand_prompt(given, host, [(concept["id"], 0.5)]) == {"text": text, "loras": loras}
+        wanted = {"text": text, "loras": loras, "called": [concept["id"]]}
+        assert daemon.expand_prompt(given, host, [(concept["id"], 0.5)]) == wanted
 
 
 @pytest.fixture(scope="module")

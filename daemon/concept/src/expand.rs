@@ -1,11 +1,29 @@
 //! Prompts as hosts want them: a concept's name becomes what loads its embedding and its LoRA there.
+//!
+//! What is chosen is called by its name, by `<Name>` and by `<concept>` (the first chosen concept that is not called
+//! otherwise), and its LoRA is loaded whether it is called or not. Where nothing is chosen, `<Name>` calls a concept, and
+//! its bare name if it has that right. Everything else stays byte for byte: only spaces are added, where a host would
+//! not see a call that touches its neighbour. An expanded prompt expands to itself.
+//!
+//! `schemas/python/concept_client/prompts.py` does the same for hosts without a daemon; `tests/prompts/cases.json` holds both.
 
+mod a1111;
+mod comfyui;
+mod draft;
+mod spans;
+mod style;
+
+use dataset::Names;
+use draft::Draft;
 use protocol::{ApplyConcept, Mode, PromptTarget, PromptView};
+use spans::{Span, spans};
 
-/// A concept that is meant by a prompt.
+/// A concept that a prompt may call.
 #[derive(Clone, Debug)]
 pub struct Called {
-    /// What it is called.
+    /// Names it to whoever asks.
+    pub id: String,
+    /// What it is called. Of several with one name the first is meant.
     pub name: String,
     /// Name of its files, without `_lora` and `_embeddings`.
     pub stem: String,
@@ -15,117 +33,55 @@ pub struct Called {
     pub tokens: usize,
     /// Factor of its LoRA.
     pub strength: f64,
+    /// Whether its bare name calls it where nothing was chosen.
+    pub bare_name: bool,
 }
 
-const CONCEPT: &str = "<concept>";
-
-/// Expands a prompt for a host. The name, `<Name>` and `<concept>` (which means the first) stand for a concept, in any
-/// case, at word boundaries. A style that is not mentioned is added behind.
-pub fn expand(text: &str, host: PromptTarget, concepts: &[Called]) -> PromptView {
-    let mut text = text.to_owned();
-    let (mut loras, mut tags) = (Vec::new(), String::new());
-    for concept in concepts {
-        let mut bound = bind(&text, &concept.name);
-        if !bound.contains(CONCEPT) && concept.mode == Mode::Style {
-            bound = format!("{}, in the style of {CONCEPT}", bound.trim_end().trim_end_matches(','));
-        }
-        text = replace(&bound, &call(concept, host), host);
-        let lora = format!("{}_lora", concept.stem);
-        match host {
-            PromptTarget::Comfyui => loras.push(ApplyConcept { concept: lora, strength: concept.strength }),
-            // A tag that is there already is the user's choice.
-            PromptTarget::A1111 if text.contains(&format!("<lora:{lora}:")) => {}
-            PromptTarget::A1111 => tags += &format!(" <lora:{lora}:{}>", concept.strength),
+impl Called {
+    /// What stands for it in a prompt.
+    fn call(&self, host: PromptTarget) -> String {
+        match (self.tokens, host) {
+            (0, PromptTarget::Comfyui) => self.name.trim().replace('(', "\\(").replace(')', "\\)"),
+            (0, PromptTarget::A1111) => {
+                let escaped = |c| if "()[]".contains(c) { vec!['\\', c] } else { vec![c] };
+                self.name.trim().chars().flat_map(escaped).collect()
+            }
+            (_, PromptTarget::Comfyui) => format!("embedding:{}_embeddings", self.stem),
+            (_, PromptTarget::A1111) => format!("{}_embeddings", self.stem),
         }
     }
-    PromptView { text: (text + &tags).trim().to_owned(), loras, called: Vec::new() }
-}
 
-/// `<concept>` for every mention of a concept outside of tags such as `<lora:...>`.
-fn bind(text: &str, name: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("<lora:") {
-        let length = rest[start..].find('>').map_or(rest.len() - start, |end| end + 1);
-        out += &dataset::bind_concept(&rest[..start], name);
-        out += &rest[start..start + length];
-        rest = &rest[start + length..];
-    }
-    out + &dataset::bind_concept(rest, name)
-}
-
-/// What stands for the concept in a prompt.
-fn call(concept: &Called, host: PromptTarget) -> String {
-    match (concept.tokens, host) {
-        (0, _) => concept.name.clone(),
-        (_, PromptTarget::Comfyui) => format!("embedding:{}_embeddings", concept.stem),
-        (_, PromptTarget::A1111) => format!("{}_embeddings", concept.stem),
+    fn lora(&self) -> String {
+        format!("{}_lora", self.stem)
     }
 }
 
-/// Puts `call` in place of every `<concept>`. ComfyUI sees an embedding only behind a space or a bracket, and takes all up
-/// to the next space, comma, colon or bracket as its name.
-fn replace(bound: &str, call: &str, host: PromptTarget) -> String {
-    let apart = host == PromptTarget::Comfyui && call.starts_with("embedding:");
-    let mut parts = bound.split(CONCEPT);
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        if apart && !(out.is_empty() || out.ends_with(char::is_whitespace) || out.ends_with('(')) {
-            out.push(' ');
+/// Expands a prompt for a host. `chosen` says whether the user chose the concepts; else they are merely there.
+pub fn expand(text: &str, host: PromptTarget, concepts: &[Called], chosen: bool) -> PromptView {
+    let calls: Vec<String> = concepts.iter().map(|concept| concept.call(host)).collect();
+    let spans = spans(text, host, &calls);
+    let barred: Vec<_> = spans.iter().map(Span::barred).collect();
+    let names = Names::new(concepts.iter().map(|concept| (concept.name.as_str(), chosen || concept.bare_name)), chosen);
+    let mut draft = Draft::new(names.find(text, &barred));
+    let mut called: Vec<bool> =
+        (0..concepts.len()).map(|at| draft.mentions(at) || chosen && spans::stands(text, &calls[at], &spans)).collect();
+    style::add(&mut draft, text, host, concepts, &spans, &mut called, chosen);
+    let units = draft.units(text);
+    let mut expanded = match host {
+        PromptTarget::Comfyui => comfyui::write(&units, concepts, &calls),
+        PromptTarget::A1111 => a1111::write(&units, &calls),
+    };
+    let mut loras: Vec<ApplyConcept> = Vec::new();
+    for (concept, called) in concepts.iter().zip(&called) {
+        let lora = ApplyConcept { concept: concept.lora(), strength: concept.strength };
+        if (chosen || *called) && loras.iter().all(|other| other.concept != lora.concept) {
+            loras.push(lora);
         }
-        out += call;
-        let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ':' | ')');
-        if apart && part.chars().next().is_some_and(|c| !ends(c)) {
-            out.push(' ');
-        }
-        out += part;
     }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn called(name: &str, stem: &str, mode: Mode, tokens: usize) -> Called {
-        Called { name: name.into(), stem: stem.into(), mode, tokens, strength: 0.8 }
+    if host == PromptTarget::A1111 {
+        a1111::load(&mut expanded, &loras, text, &spans);
+        loras.clear();
     }
-
-    #[test]
-    fn prompts_become_what_each_host_loads() {
-        let xander = called("Xander", "xander-v2", Mode::Face, 3);
-        let ink = called("Ink", "ink", Mode::Style, 3);
-        let plain = called("zorb", "zorb", Mode::Object, 0);
-        for (text, concept, comfy, a1111) in [
-            ("xander surfing", &xander, "embedding:xander-v2_embeddings surfing", "xander-v2_embeddings surfing"),
-            (
-                "a,XANDER. and (<Xander>:1.2)",
-                &xander,
-                "a, embedding:xander-v2_embeddings . and (embedding:xander-v2_embeddings:1.2)",
-                "a,xander-v2_embeddings. and (xander-v2_embeddings:1.2)",
-            ),
-            (
-                "xander's hat, alexander",
-                &xander,
-                "embedding:xander-v2_embeddings 's hat, alexander",
-                "xander-v2_embeddings's hat, alexander",
-            ),
-            (
-                "a castle,",
-                &ink,
-                "a castle, in the style of embedding:ink_embeddings",
-                "a castle, in the style of ink_embeddings",
-            ),
-            ("a Zorb", &plain, "a zorb", "a zorb"),
-        ] {
-            let made = expand(text, PromptTarget::Comfyui, std::slice::from_ref(concept));
-            assert_eq!(made.text, comfy);
-            assert_eq!(made.loras, [ApplyConcept { concept: format!("{}_lora", concept.stem), strength: 0.8 }]);
-            let made = expand(text, PromptTarget::A1111, std::slice::from_ref(concept));
-            assert_eq!(made.text, format!("{a1111} <lora:{}_lora:0.8>", concept.stem));
-            assert!(made.loras.is_empty());
-        }
-        let twice = expand("xander <lora:xander-v2_lora:0.3>", PromptTarget::A1111, &[xander]);
-        assert_eq!(twice.text, "xander-v2_embeddings <lora:xander-v2_lora:0.3>");
-    }
+    let called = concepts.iter().zip(called).filter(|(_, called)| *called).map(|(concept, _)| concept.id.clone());
+    PromptView { text: expanded, loras, called: called.collect() }
 }

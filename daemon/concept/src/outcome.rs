@@ -67,14 +67,16 @@ pub fn write_png(path: &Path, picture: &RgbImage) -> Result<()> {
 /// The same prompt as ComfyUI and as A1111 want it.
 pub fn host_prompts(bundle: &Bundle, prompt: &str) -> HostPrompts {
     let called = [Called {
+        id: bundle.stem.clone(),
         name: bundle.name().to_owned(),
         stem: bundle.stem.clone(),
         mode: bundle.mode().unwrap_or(Mode::Object),
         tokens: bundle.tokens(),
         strength: 1.0,
+        bare_name: true,
     }];
     HostPrompts {
-        comfyui: expand(prompt, PromptTarget::Comfyui, &called).text,
-        a1111: expand(prompt, PromptTarget::A1111, &called).text,
+        comfyui: expand(prompt, PromptTarget::Comfyui, &called, true).text,
+        a1111: expand(prompt, PromptTarget::A1111, &called, true).text,
     }
 }

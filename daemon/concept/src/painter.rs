@@ -6,13 +6,14 @@ use crate::{
     bundle::{Bundle, ConceptTensors},
 };
 use candle_core::{DType, Device, Tensor};
+use dataset::{Mention, Names};
 use diffusion::{
     Checkpoint, Conditioning, Family, Model, Vae,
     clip::TextBatch,
     layer::{Parameters, Precision, Tape},
     lora,
     schedule::NoiseSchedule,
-    tokenizer::{Tokenizer, replace_placeholder},
+    tokenizer::Tokenizer,
 };
 use image::RgbImage;
 use std::collections::BTreeMap;
@@ -60,8 +61,8 @@ impl Painter {
         })
     }
 
-    /// Applies concepts in place of those that were applied. Each is reached by its name and, if it is the only one, by
-    /// `<concept>`.
+    /// Applies concepts in place of those that were applied. Each is reached by its name, and by `<concept>` the first that
+    /// is not named.
     ///
     /// # Errors
     /// If a concept was made for another base; the message says how that shows.
@@ -123,11 +124,15 @@ impl Painter {
 
     /// The prompt with every concept's word replaced by its tokens.
     fn expand(&self, prompt: &str) -> String {
-        let mut text = prompt.to_owned();
-        for (name, stand_in) in &self.words {
-            text = replace_placeholder(&dataset::bind_concept(&text, name), "<concept>", stand_in);
+        if self.words.is_empty() {
+            return prompt.replace("<concept>", "").trim().to_owned();
         }
-        if self.words.is_empty() { text.replace("<concept>", "").trim().to_owned() } else { text }
+        let names = Names::new(self.words.iter().map(|(name, _)| (name.as_str(), true)), true);
+        let mut text = prompt.to_owned();
+        for Mention { range, name } in names.find(prompt, &[]).into_iter().rev() {
+            text.replace_range(range, &self.words[name].1);
+        }
+        text
     }
 
     fn encode(&self, prompt: &str) -> Result<Conditioning> {

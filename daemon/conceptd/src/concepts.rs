@@ -7,7 +7,7 @@ use crate::{
     usage,
 };
 use anyhow::anyhow;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use concept::Bundle;
 use protocol::{ConceptChange, ConceptView, ErrorCode, Mode};
 use serde_json::json;
@@ -43,6 +43,13 @@ enum Action {
     },
     /// Call a concept differently; its files keep their names.
     Rename { id: String, name: String },
+    /// Whether the bare name calls a concept in prompts for which none was chosen; <Name> always does.
+    Bare {
+        /// Its id, or its name for the newest of that name.
+        concept: String,
+        /// on or off.
+        bare: Switch,
+    },
     /// Move a concept to the trash.
     Delete { id: String },
     /// Write its bundle into a folder.
@@ -55,6 +62,12 @@ enum Action {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
 impl Concepts {
     pub fn run(self) -> Result<(), Failure> {
         let daemon = self.reach.daemon()?;
@@ -65,6 +78,10 @@ impl Concepts {
             Action::Rename { id, name } => {
                 let change = ConceptChange { name: Some(name.clone()), bare_name: None };
                 self.show(&daemon.write("PATCH", &route(id), &change)?)
+            }
+            Action::Bare { concept, bare } => {
+                let change = ConceptChange { name: None, bare_name: Some(matches!(bare, Switch::On)) };
+                self.show(&daemon.write("PATCH", &route(&find(&daemon, concept)?.id), &change)?)
             }
             Action::Delete { id } => {
                 daemon.delete(&route(id))?;
@@ -126,6 +143,7 @@ impl Concepts {
             ("concept", concept.id.clone()),
             ("name", format!("{} (version {})", concept.name, concept.version)),
             ("of", concept.mode.name().into()),
+            ("called", called(concept)),
             ("files", format!("{0}_lora, {0}_embeddings", concept.stem)),
             ("base", format!("{}{own}", word(concept.family))),
             ("source", format!("{}{step}", word(concept.source))),
@@ -137,6 +155,12 @@ impl Concepts {
         }
         Ok(())
     }
+}
+
+/// What calls a concept in prompts for which none was chosen.
+fn called(concept: &ConceptView) -> String {
+    let name = &concept.name;
+    if concept.bare_name { format!("{name} or <{name}>") } else { format!("<{name}>, or {name} where it is chosen") }
 }
 
 /// Where a concept is.

@@ -15,12 +15,14 @@ use std::path::Path;
 pub struct Prompt {
     #[command(flatten)]
     reach: Reach,
-    /// What to draw: concepts by name, as <Name> or <concept>.
+    /// What to draw: chosen concepts by name, as <Name> or <concept>; others as <Name>, or by a name that stands for
+    /// nothing else.
     text: String,
     /// Who will read it.
     #[arg(long, value_enum)]
     host: PromptTarget,
-    /// A concept of the library by id or name, or a bundle: xander, xander:0.8, xander.tar. May be given several times.
+    /// A concept that is chosen, of the library by id or name, or a bundle: xander, xander:0.8, xander.tar. May be given
+    /// several times.
     #[arg(long, value_name = "CONCEPT[:STRENGTH]")]
     concept: Vec<String>,
 }
@@ -30,9 +32,9 @@ impl Prompt {
         let concepts: Vec<ApplyConcept> =
             self.concept.iter().map(|given| split(given)).collect::<anyhow::Result<_>>().map_err(usage)?;
         let bundles = concepts.iter().filter(|applied| is_bundle(&applied.concept)).count();
-        let view: PromptView = if bundles == concepts.len() {
+        let view: PromptView = if bundles == concepts.len() && bundles > 0 {
             // Files are all that is needed.
-            concept::expand(&self.text, self.host, &read(&concepts)?)
+            concept::expand(&self.text, self.host, &read(&concepts)?, true)
         } else if bundles == 0 {
             let request = PromptRequest { text: self.text.clone(), host: self.host, concepts };
             self.reach.daemon()?.write("POST", "/v1/prompts", &request)?
@@ -55,11 +57,13 @@ fn read(concepts: &[ApplyConcept]) -> concept::Result<Vec<Called>> {
     let called = |applied: &ApplyConcept| {
         let bundle = Bundle::read(Path::new(&applied.concept))?;
         Ok(Called {
+            id: bundle.stem.clone(),
             name: bundle.name().to_owned(),
             stem: bundle.stem.clone(),
             mode: bundle.mode().unwrap_or(Mode::Object),
             tokens: bundle.tokens(),
             strength: applied.strength,
+            bare_name: true,
         })
     };
     concepts.iter().map(called).collect()

@@ -2,9 +2,12 @@
 
 mod decode;
 mod fit;
+mod letters;
+mod names;
 mod prompt;
 mod walk;
 
+pub use names::{Barred, Mention, Names, beginnings, folded, is_word};
 pub use prompt::bind_concept;
 
 use image::{GrayImage, RgbImage};

@@ -1,5 +1,6 @@
 //! Prompts: text in any encoding, and the concept in it.
 
+use crate::names::{Mention, Names};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 /// The text of a prompt file, white space collapsed; `None` if it is empty.
@@ -22,42 +23,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<String>, String> {
 }
 
 /// Every way to write the concept becomes `<concept>`: `<concept>`, `<Name>` and the bare name, in any case, at word
-/// boundaries.
+/// boundaries, in the plural too.
 pub fn bind_concept(prompt: &str, name: &str) -> String {
-    let text: Vec<char> = prompt.chars().collect();
-    let ways: Vec<Vec<char>> = ["<concept>".to_owned(), format!("<{name}>"), name.to_owned()]
-        .iter()
-        .filter(|_| !name.trim().is_empty())
-        .map(|way| way.trim().chars().collect())
-        .collect();
-    let mut out = String::with_capacity(prompt.len());
-    let mut at = 0;
-    while at < text.len() {
-        match ways.iter().find(|way| stands_at(&text, at, way)) {
-            Some(way) => {
-                out += "<concept>";
-                at += way.len();
-            }
-            None => {
-                out.push(text[at]);
-                at += 1;
-            }
-        }
+    let mentions = Names::new([(name, true)], true).find(prompt, &[]);
+    let mut bound = prompt.to_owned();
+    for Mention { range, .. } in mentions.into_iter().rev() {
+        bound.replace_range(range, "<concept>");
     }
-    out
-}
-
-/// Whether `word` stands at `at`, no letter or digit of a longer word before or behind it.
-fn stands_at(text: &[char], at: usize, word: &[char]) -> bool {
-    let same = |(a, b): (&char, &char)| a == b || a.to_lowercase().eq(b.to_lowercase());
-    let end = at + word.len();
-    if end > text.len() || !text[at..end].iter().zip(word).all(same) {
-        return false;
-    }
-    let inside = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric() || *c == '_');
-    let joins_before = inside(word.first()) && at > 0 && inside(text.get(at - 1));
-    let joins_behind = inside(word.last()) && inside(text.get(end));
-    !joins_before && !joins_behind
+    bound
 }
 
 #[cfg(test)]
@@ -71,7 +44,9 @@ mod tests {
             ("KOJII's hat, kojii.", "Kojii", "<concept>'s hat, <concept>."),
             ("<Kojii> and <CONCEPT>", "kojii", "<concept> and <concept>"),
             ("kojiis in Tokyo", "tok", "kojiis in Tokyo"),
-            ("kojiis", "kojii", "kojiis"),
+            ("two kojiis, <kojii>s", "kojii", "two <concept>, <concept>"),
+            ("kojiist", "kojii", "kojiist"),
+            ("this thi", "thi", "this <concept>"),
             ("the c++ logo", "c++", "the <concept> logo"),
             ("ÜNAL lacht", "ünal", "<concept> lacht"),
             ("my cat sits", "my cat", "<concept> sits"),

@@ -47,7 +47,7 @@ pub fn keep_trained(app: &App, job: &Job, step: u64) -> Result<String> {
         verdict: report.and_then(|report| Some(report["verdict"].as_str()?.to_owned())),
         ..described(app, id.clone(), &bundle, &job.request.name, job.mode, Source::Trained)?
     };
-    app.store.insert(&Concept { view: concept })?;
+    app.store.insert(&named(app, concept)?)?;
     if let (Some(seconds), pictures) = (job.training.seconds_per_step, job.training.batch_size.max(1)) {
         let setting =
             speed_of(&job.base.display().to_string(), &job.request.parameters, bundle.resolution().unwrap_or_default());
@@ -98,6 +98,24 @@ pub fn described(
     })
 }
 
+/// A new concept with what its bare name does: as the user said for the last one of that name, else by the name itself.
+fn named(app: &App, view: ConceptView) -> Result<Concept> {
+    let last = app.store.concept_named(&view.name)?.filter(|last| last.bare_name_set);
+    let bare_name = match &last {
+        Some(last) => last.view.bare_name,
+        None => distinctive(&view.name)?,
+    };
+    Ok(Concept { view: ConceptView { bare_name, ..view }, bare_name_set: last.is_some() })
+}
+
+/// Whether a bare name calls its concept unless the user says otherwise.
+///
+/// # Errors
+/// If the built-in vocabulary is damaged.
+pub fn distinctive(name: &str) -> Result<bool> {
+    concept::distinctive(name).map_err(Error::bug)
+}
+
 fn prompts(bundle: &Bundle, name: &str, mode: Mode) -> HostPrompts {
     let text = match mode {
         Mode::Face | Mode::Object => "a photo of <concept>",
@@ -140,7 +158,7 @@ pub fn import(
     crate::write_whole(&file, &bytes)?;
     app.home.put(&id, &bundle_file(&bundle.stem), &file)?;
     let _ = std::fs::remove_dir_all(&staged);
-    let concept = Concept { view: described(app, id, &bundle, &name, mode, Source::Imported)? };
+    let concept = named(app, described(app, id, &bundle, &name, mode, Source::Imported)?)?;
     match app.store.insert_once(concept, key.map(|key| (key, "import")))? {
         Submitted::New(concept) | Submitted::Earlier(concept) => Ok(Ok(concept)),
         Submitted::OtherBody => Err(Error::bug("an import with two bodies")),

@@ -129,13 +129,19 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
     let (store, id) = (app.clone(), id.into_inner());
     let changed = crate::blocking(move || {
         let version = name.as_deref().map(|name| store.store.versions_of(name)).transpose()?;
-        store.store.update::<Concept, _>(&id, |Concept { view }| {
-            if let (Some(name), Some(version)) = (name, version)
+        let distinctive = name.as_deref().map(library::distinctive).transpose()?;
+        store.store.update::<Concept, _>(&id, |Concept { view, bare_name_set }| {
+            if let (Some(name), Some(version), Some(distinctive)) = (name, version, distinctive)
                 && view.name != name
             {
                 (view.name, view.version) = (name, version + 1);
+                if !*bare_name_set {
+                    view.bare_name = distinctive;
+                }
             }
-            view.bare_name = bare_name.unwrap_or(view.bare_name);
+            if let Some(bare_name) = bare_name {
+                (view.bare_name, *bare_name_set) = (bare_name, true);
+            }
         })
     });
     let (concept, ()) = changed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;

@@ -74,6 +74,9 @@ impl Document for DatasetRecord {
 pub struct Concept {
     /// What clients see.
     pub view: ConceptView,
+    /// Whether a user said what its bare name does.
+    #[serde(default)]
+    pub bare_name_set: bool,
 }
 
 impl Document for Concept {
@@ -87,7 +90,7 @@ impl Document for Concept {
         let view = &self.view;
         connection.execute(
             "UPDATE concepts SET name = ?2, stem = ?3, job = ?4 WHERE id = ?1",
-            params![view.id, view.name.to_lowercase(), view.stem, view.job],
+            params![view.id, concept::folded(&view.name), view.stem, view.job],
         )?;
         Ok(())
     }

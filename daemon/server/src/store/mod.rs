@@ -3,6 +3,7 @@
 
 mod documents;
 mod events;
+mod names;
 mod queue;
 
 pub use documents::{Checkpoint, Concept, Creation, DatasetRecord, Document, Job, Training, Work, WorkerIdentity};

@@ -202,7 +202,7 @@ impl Store {
         let id: Option<String> = connection
             .query_row(
                 "SELECT id FROM concepts WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
-                [name.to_lowercase()],
+                [concept::folded(name)],
                 |row| row.get(0),
             )
             .optional()?;
@@ -215,7 +215,7 @@ impl Store {
     /// If the database refuses.
     pub fn versions_of(&self, name: &str) -> Result<u64> {
         let sql = "SELECT count(*) FROM concepts WHERE name = ?1";
-        Ok(self.reader().query_row(sql, [name.to_lowercase()], |row| row.get(0))?)
+        Ok(self.reader().query_row(sql, [concept::folded(name)], |row| row.get(0))?)
     }
 
     /// Whether a job made a concept already.
