@@ -59,7 +59,7 @@ class ConceptdApply:
         concept: Mapping[str, Any],
         strength: float,
         clip_strength: float = STRENGTH["default"],
-    ) -> tuple[Any, Any, Any, str]:
+    ) -> dict[str, Any]:
         """Loads and encodes; a concept that is not installed here yet is installed."""
         import comfy.sd
         import nodes
@@ -70,7 +70,7 @@ class ConceptdApply:
         model, clip = comfy.sd.load_lora_for_models(model, clip, lora, strength, clip_strength)
         text = catalog.in_prompt(prompt, [dict(concept)])
         [conditioning] = nodes.CLIPTextEncode().encode(clip, text)
-        return model, clip, conditioning, text
+        return {"ui": host.shown(text), "result": (model, clip, conditioning, text)}
 
     def _lora(self, path: str) -> dict[str, Any]:
         # By name alone: every training has files of a name of its own.
@@ -112,7 +112,6 @@ class ConceptdPrompt:
         return {
             "required": {"text": ("STRING", {"default": "", "multiline": True, "dynamicPrompts": True})},
             "optional": {"concept": ("CONCEPT", {"tooltip": "The one that is meant."})},
-            "hidden": {"node": "UNIQUE_ID"},
         }
 
     @classmethod
@@ -121,8 +120,7 @@ class ConceptdPrompt:
         return hashlib.sha256(json.dumps(catalog.concepts(), sort_keys=True).encode()).hexdigest()
 
     @told
-    def expand(self, text: str, concept: Mapping[str, Any] | None = None, node: str | None = None) -> tuple[str]:
+    def expand(self, text: str, concept: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The prompt as ComfyUI reads it."""
         expanded = catalog.in_prompt(text, None if concept is None else [dict(concept)])
-        host.say(expanded, node)
-        return (expanded,)
+        return {"ui": host.shown(expanded), "result": (expanded,)}

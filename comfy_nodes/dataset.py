@@ -41,7 +41,6 @@ class ConceptdDataset:
                 "images": ("IMAGE", {"tooltip": "A batch of pictures."}),
                 "masks": ("MASK", {"tooltip": "What counts in each picture of the batch; a single mask is for all."}),
             },
-            "hidden": {"node": "UNIQUE_ID"},
         }
 
     @classmethod
@@ -56,8 +55,7 @@ class ConceptdDataset:
         captions: str = "",
         images: Tensor | None = None,
         masks: Tensor | None = None,
-        node: str | None = None,
-    ) -> tuple[dict[str, Any], str]:
+    ) -> dict[str, Any]:
         """Uploads what is new."""
         source = Source(folder, images, masks)
         made = upload.dataset(source, {})
@@ -65,8 +63,7 @@ class ConceptdDataset:
             names = [picture["name"] for picture in made["pictures"]]
             made = upload.dataset(source, upload.lines(captions, names))
         text = report(made)
-        host.say(text, node)
-        return upload.value(made, source), text
+        return {"ui": host.shown(text), "result": (upload.value(made, source), text)}
 
 
 def report(made: Mapping[str, Any]) -> str:
@@ -106,7 +103,6 @@ class ConceptdCaption:
                 "dataset": (DATASET, {"tooltip": "From Concept Dataset."}),
                 "images": ("IMAGE", {"tooltip": "A batch of pictures, where there is no data set yet."}),
             },
-            "hidden": {"node": "UNIQUE_ID"},
         }
 
     @told
@@ -116,8 +112,7 @@ class ConceptdCaption:
         template: str = "",
         dataset: Mapping[str, Any] | None = None,
         images: Tensor | None = None,
-        node: str | None = None,
-    ) -> tuple[dict[str, Any], str]:
+    ) -> dict[str, Any]:
         """Makes a data set with these prompts of the same pictures."""
         if (dataset is None) == (images is None):
             raise ValueError("dataset: connect either a data set or a batch of images")
@@ -132,8 +127,8 @@ class ConceptdCaption:
         if wanted != before:
             value = upload.value(upload.dataset(dataset["source"], wanted), dataset["source"])
         text = "\n".join(one or "" for one in value["captions"].values())
-        host.say("\n".join(f"{name}: {one or '-'}" for name, one in value["captions"].items()), node)
-        return dict(value), text
+        listed = "\n".join(f"{name}: {one or '-'}" for name, one in value["captions"].items())
+        return {"ui": host.shown(listed), "result": (dict(value), text)}
 
 
 def filled(template: str, picture: str, caption: str) -> str:

@@ -86,11 +86,10 @@ def progress(node: str | None) -> Callable[[int, int, Image | None], None]:
 
 
 def say(text: str, node: str | None) -> None:
-    """Shows a text in a node."""
+    """Shows a text in a node while it runs; `web/conceptd.js` listens."""
     web = server()
-    if node is None or web is None or not hasattr(web, "send_progress_text"):
-        return
-    web.send_progress_text(text, node, getattr(web, "client_id", None))
+    if node is not None and web is not None:
+        web.send_sync("conceptd.said", {"node": node, "text": text}, getattr(web, "client_id", None))
 
 
 def announce() -> None:
@@ -99,16 +98,16 @@ def announce() -> None:
         web.send_sync("conceptd.concepts", {})
 
 
-def shown(png: bytes | None, name: str) -> dict[str, Any]:
-    """What a node returns as `ui` to show a picture."""
+def shown(text: str, png: bytes | None = None, name: str = "") -> dict[str, Any]:
+    """What a node returns as `ui` to show a text and a picture when it is done, or was before."""
     if png is None:
-        return {}
+        return {"text": [text]}
     import folder_paths
 
     temporary = Path(folder_paths.get_temp_directory())
     temporary.mkdir(parents=True, exist_ok=True)
     (temporary / name).write_bytes(png)
-    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}]}
+    return {"text": [text], "images": [{"filename": name, "subfolder": "", "type": "temp"}]}
 
 
 def opened(png: bytes) -> Image:

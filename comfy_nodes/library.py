@@ -42,7 +42,7 @@ class ConceptdPicker:
         png = catalog.preview(picked)
         image = host.blocked() if png is None else pictures.image(png)
         prompt = catalog.in_prompt(f"a photo of {catalog.CONCEPT}", [picked])
-        return {"ui": host.shown(png, f"{picked['id']}.png"), "result": (picked, prompt, image)}
+        return {"ui": host.shown(prompt, png, f"{picked['id']}.png"), "result": (picked, prompt, image)}
 
 
 class ConceptdInfo:
@@ -58,18 +58,17 @@ class ConceptdInfo:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The concept."""
-        return {"required": {"concept": ("CONCEPT",)}, "hidden": {"node": "UNIQUE_ID"}}
+        return {"required": {"concept": ("CONCEPT",)}}
 
     @classmethod
     def IS_CHANGED(cls, **_: Any) -> float:
         """It may have been installed elsewhere meanwhile."""
         return float("nan")
 
-    def tell(self, concept: Mapping[str, Any], node: str | None = None) -> dict[str, Any]:
+    def tell(self, concept: Mapping[str, Any]) -> dict[str, Any]:
         """The text, shown and returned."""
         text = _from_daemon(concept) or _from_files(concept)
-        host.say(text, node)
-        return {"ui": {"text": [text]}, "result": (text,)}
+        return {"ui": host.shown(text), "result": (text,)}
 
 
 def _from_daemon(concept: Mapping[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ ORDER = (
     *("snr_gamma", "save_every", "sample_every", "sample_prompt", "continue_from", "recipe_from", "priority"),
     *("install", "wait", "courtesy"),
 )
-# What a first training needs; the rest shows with `Show Advanced` in the node's menu.
+# What a first training needs; the rest is folded away in the page, behind a button.
 PLAIN = ("name", "mode", "base", "steps", "resolution", "lora_rank", "sample_every", "install", "wait")
 NONE = "none"
 HERE, EVERYWHERE = "this ComfyUI", "everywhere"
@@ -105,14 +105,17 @@ class ConceptdTrain:
         request.update(dataset=dataset["id"], name=name.strip(), base=base)
         host.free_memory()
         job, concept = _submit_once(daemon, request)
+        watcher = Watcher(daemon, job, node)
         if concept is None and wait:
-            concept = daemon.wait(job, on_progress=Watcher(daemon, job, node), check=host.stop_if_interrupted)
+            concept = daemon.wait(job, on_progress=watcher, check=host.stop_if_interrupted)
             catalog.changed()
         if concept is None:
-            host.say(f"{job['id']}: {job['state']}. Run the graph again to fetch the concept when it is done", node)
+            text = f"{job['id']}: {job['state']}. Run the graph again to fetch the concept when it is done"
             nothing = host.blocked()
-            return {"result": (nothing, nothing, nothing, job["id"])}
-        return _outcome(daemon, daemon.job(job), concept, node)
+            return {"ui": host.shown(text), "result": (nothing, nothing, nothing, job["id"])}
+        png = daemon.preview(concept) if concept["preview"] else None
+        watcher.finish(png)
+        return _outcome(daemon.job(job), concept, png)
 
 
 def _own_widgets(found: Mapping[str, widgets.Field]) -> dict[str, tuple[Any, dict[str, Any]]]:
@@ -162,18 +165,14 @@ def _submit_once(daemon: Daemon, request: dict[str, Any]) -> tuple[dict[str, Any
         attempt += 1
 
 
-def _outcome(daemon: Daemon, job: Mapping[str, Any], view: Mapping[str, Any], node: str | None) -> dict[str, Any]:
+def _outcome(job: Mapping[str, Any], view: Mapping[str, Any], png: bytes | None) -> dict[str, Any]:
     """What the node returns and shows."""
-    installs = job.get("installs", [])
-    concept = catalog.of_view(view)
     text = [f"{view['name']} ({view['stem']}), step {view['step']}", *([view["verdict"]] if view["verdict"] else [])]
-    for install in installs:
+    for install in job.get("installs", []):
         text += [install["text"], *install["warnings"]]
-    host.say("\n".join(text), node)
-    png = daemon.preview(view) if view["preview"] else None
     preview = host.blocked() if png is None else pictures.image(png)
-    result = (concept, view["prompts"]["comfyui"], preview, job["id"])
-    return {"ui": host.shown(png, f"{view['id']}.png"), "result": result}
+    result = (catalog.of_view(view), view["prompts"]["comfyui"], preview, job["id"])
+    return {"ui": host.shown("\n".join(text), png, f"{view['id']}.png"), "result": result}
 
 
 class Watcher:
@@ -186,7 +185,7 @@ class Watcher:
         self._node = node
         self._show = host.progress(node)
         self._step, self._steps, self._stage = 0, 0, job["state"]
-        self._said: list[str] = []
+        self._notes: list[str] = []
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Takes an event of the job."""
@@ -199,10 +198,15 @@ class Watcher:
         elif kind == "state":
             self._stage = event["state"]
         elif kind == "note":
-            self._said.append(event["text"])
+            self._notes.append(event["text"])
         elif kind == "sample":
             self._show(self._step, self._steps, self._sample(event["step"]))
         host.say(self._text(event), self._node)
+
+    def finish(self, png: bytes | None) -> None:
+        """Shows the end in place of the last sample, which the page would keep."""
+        if png is not None:
+            self._show(1, 1, host.opened(png))
 
     def _text(self, event: Mapping[str, Any]) -> str:
         text = self._stage
@@ -211,7 +215,7 @@ class Watcher:
         if event["event"] == "step":
             left = (self._steps - self._step) * event["seconds"]
             text += f", loss {event['loss']:.4f}, about {_duration(left)} left"
-        return "\n".join([text, *self._said[-3:]])
+        return "\n".join([text, *self._notes[-3:]])
 
     def _sample(self, step: int) -> Image | None:
         """The picture that was drawn after a step."""

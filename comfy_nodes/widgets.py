@@ -55,7 +55,8 @@ class Field:
         options.update(default=self._default, min=least, max=most)
         if self._default is None:
             unset = self._unset()
-            options.update(default=unset, min=unset)
+            # `auto` is for the page, which shows that word in place of the number.
+            options.update(default=unset, min=unset, auto=unset)
         if self._type == "integer":
             # ComfyUI would turn a `seed` into another one after every run, and so into another training.
             return "INT", {**options, "step": self._schema.get("multipleOf", 1), "control_after_generate": False}

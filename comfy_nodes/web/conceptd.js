@@ -1,11 +1,15 @@
-// Keeps lists of concepts fresh, shows the picture of the one that is picked, and offers to start conceptd.
+// Shows in nodes what they say, keeps lists of concepts fresh, shows the picture of the one that is picked, folds away
+// parameters that few need, and offers to start conceptd.
 
 import { app } from "../../scripts/app.js"
 import { api } from "../../scripts/api.js"
+import { ComfyWidgets } from "../../scripts/widgets.js"
 
 const LISTS = { ConceptdPicker: ["concept"], ConceptdTrain: ["continue_from", "recipe_from"] }
 const NONE = "none"
 const START = "Start conceptd"
+const MORE = "More parameters"
+const FEWER = "Fewer parameters"
 // Asked no more often than that when the pointer wanders over nodes.
 const FRESH_MS = 2000
 
@@ -17,6 +21,37 @@ async function ask(path, options) {
   const said = await answer.json()
   if (!answer.ok) throw new Error(said.error)
   return said
+}
+
+// What a node says.
+
+const SAID = "said"
+const LINE_PIXELS = 14
+
+function say(node, text) {
+  let widget = widgetOf(node, SAID)
+  if (!widget) {
+    widget = ComfyWidgets.STRING(node, SAID, ["STRING", { multiline: true }], app).widget
+    unsaved(widget)
+    widget.inputEl.readOnly = true
+    widget.inputEl.style.opacity = 0.7
+  }
+  if (widget.value.split("\n").length < text.split("\n").length || !widget.value) {
+    const height = Math.min(LINE_PIXELS * (text.split("\n").length + 2), 200)
+    widget.options.getMinHeight = () => height
+    const [width, least] = node.computeSize()
+    node.setSize([Math.max(node.size[0], width, 320), Math.max(node.size[1], least)])
+  }
+  widget.value = text
+  app.graph.setDirtyCanvas(true)
+}
+
+function hearExecuted(node) {
+  const before = node.onExecuted
+  node.onExecuted = function (output) {
+    before?.apply(this, arguments)
+    if (output?.text) say(node, output.text.join("\n"))
+  }
 }
 
 // Lists.
@@ -76,15 +111,63 @@ function watchPicker(node) {
   setTimeout(() => showPreview(node))
 }
 
+// What is no parameter is not among the saved values: those go by their place.
+function unsaved(widget) {
+  widget.serialize = false
+  widget.options.serialize = false
+  return widget
+}
+
+const addButton = (node, name, press) => unsaved(node.addWidget("button", name, null, press))
+
+// Many parameters.
+
+function foldAway(node) {
+  const advanced = node.widgets?.filter((widget) => widget.options?.advanced) ?? []
+  if (!advanced.length) return
+  const button = addButton(node, MORE, () => {
+    node.showAdvanced = !node.showAdvanced
+    fit()
+  })
+  const fit = () => {
+    for (const widget of advanced) {
+      widget.hidden = !node.showAdvanced
+      // The layout knows heights alone; 4 is what it adds between widgets.
+      if (widget.hidden) widget.computeSize = () => [0, -4]
+      else delete widget.computeSize
+    }
+    button.label = node.showAdvanced ? FEWER : MORE
+    node.setSize([node.size[0], node.computeSize()[1]])
+    app.graph.setDirtyCanvas(true)
+  }
+  fit()
+  // Behind what a saved graph says about the node.
+  setTimeout(fit)
+}
+
+// A number that stands for `auto` is shown as that.
+function sayAuto(node) {
+  const { required, optional } = node.constructor.nodeData?.input ?? {}
+  for (const [name, [, options]] of Object.entries({ ...required, ...optional })) {
+    const widget = widgetOf(node, name)
+    if (options?.auto === undefined || !widget) continue
+    const prototype = Object.getPrototypeOf(widget)
+    const shown = Object.getOwnPropertyDescriptor(prototype, "_displayValue")?.get
+    if (!shown) continue
+    Object.defineProperty(widget, "_displayValue", {
+      get() {
+        return this.value === options.auto ? "auto" : shown.call(this)
+      }
+    })
+  }
+}
+
 // The offer to start.
 
 async function offerStart(node) {
   const state = await ask("state")
   if (state.running || widgetOf(node, START)) return
-  const button = node.addWidget("button", START, null, () => start())
-  // Not among the saved values: they go by their place.
-  button.serialize = false
-  button.options.serialize = false
+  addButton(node, START, start)
   app.graph.setDirtyCanvas(true)
 }
 
@@ -106,11 +189,18 @@ async function start() {
 app.registerExtension({
   name: "conceptd",
   setup() {
+    api.addEventListener("conceptd.said", ({ detail }) => {
+      const node = app.graph.getNodeById(detail.node)
+      if (node) say(node, detail.text)
+    })
     api.addEventListener("conceptd.concepts", () => refresh(true).catch(console.debug))
     window.addEventListener("focus", refreshQuietly)
   },
   nodeCreated(node) {
     if (!node.comfyClass?.startsWith("Conceptd")) return
+    hearExecuted(node)
+    foldAway(node)
+    sayAuto(node)
     if (node.comfyClass in LISTS) {
       const before = node.onMouseEnter
       node.onMouseEnter = function (...said) {
