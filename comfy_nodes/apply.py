@@ -47,7 +47,7 @@ class ConceptdApply:
                 "concept": ("CONCEPT", {"tooltip": "From Concept Picker or Train Concept."}),
                 "strength": ("FLOAT", {**STRENGTH, "tooltip": "Of the LoRA."}),
             },
-            "optional": {"clip_strength": ("FLOAT", {**STRENGTH, "advanced": True, "tooltip": text})},
+            "optional": {"clip_strength": ("FLOAT", {**STRENGTH, "tooltip": text})},
         }
 
     @told

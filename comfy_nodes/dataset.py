@@ -28,8 +28,8 @@ class ConceptdDataset:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """Folder and prompts; batch and masks."""
         folder = (
-            "A folder, zip or tar on the machine of ComfyUI. A `.txt` beside a picture is its prompt, a `.mask.png` "
-            "its mask."
+            "A folder, zip or tar on the machine of ComfyUI: a whole path, or one inside ComfyUI's folder `input`. "
+            "A `.txt` beside a picture is its prompt, a `.mask.png` its mask."
         )
         captions = f"Prompts; <concept> in them is what is learnt. {PER_PICTURE} The batch comes before the folder."
         return {

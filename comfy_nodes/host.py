@@ -41,6 +41,13 @@ def folders(kind: str) -> list[Path]:
         return []
 
 
+def input_folder() -> Path:
+    """Where ComfyUI keeps what is given to it."""
+    import folder_paths
+
+    return Path(folder_paths.get_input_directory())
+
+
 def base_folder() -> Path:
     """The folder that holds `models`."""
     import folder_paths

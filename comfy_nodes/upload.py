@@ -54,8 +54,8 @@ class Source:
 
 
 def existing(folder: str) -> Path:
-    """The path that somebody typed."""
-    path = Path(folder.strip().strip('"')).expanduser()
+    """The path that somebody typed; one that is not whole begins in ComfyUI's folder for input."""
+    path = host.input_folder() / Path(folder.strip().strip('"')).expanduser()
     if not path.exists():
         raise ValueError(f"folder: there is no {path} on the machine of ComfyUI")
     return path
