@@ -41,17 +41,10 @@ def find(concept: Mapping[str, Any]) -> dict[str, Any] | None:
 def this_host(daemon: Daemon) -> str:
     """The id under which the daemon knows this ComfyUI; it is made known if it is not."""
     loras, embeddings = host.folder("loras"), host.folder("embeddings")
-    for known in daemon._http.json("GET", "/v1/hosts")["items"]:
+    for known in daemon.hosts():
         if known["kind"] == "comfyui" and _same(known["loras"], loras) and _same(known["embeddings"], embeddings):
             return known["id"]
-    request = {
-        "kind": "comfyui",
-        "folder": str(host.base_folder()),
-        "loras": str(loras),
-        "embeddings": str(embeddings),
-        "url": host.url(),
-    }
-    return daemon._http.json("POST", "/v1/hosts", request)["id"]
+    return daemon.add_host("comfyui", host.base_folder(), loras, embeddings, host.url())["id"]
 
 
 def _same(one: str, other: Path | None) -> bool:
@@ -63,8 +56,7 @@ def ensure(concept: Mapping[str, Any]) -> dict[str, Any]:
     if here := find(concept):
         return here
     daemon = Daemon()
-    path = f"/v1/concepts/{concept['id']}/install"
-    [install] = daemon._http.json("POST", path, {"hosts": [this_host(daemon)]})["items"]
+    [install] = daemon.install(concept, [this_host(daemon)])
     here = find(concept)
     if here is None:
         raise ConceptdError(409, "install", f"{concept['name']} is not installed here: {install['text']}")

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from . import home as homes
 from . import views
@@ -160,7 +160,7 @@ class Daemon:
         """Queues a training.
 
         `request` takes the further fields of a TrainRequest: `parameters` (a mapping), `vae`, `prediction`,
-        `continue_from`, `recipe_from`, `priority`. With the same `idempotency_key` it is queued once, however often
+        `continue_from`, `recipe_from`, `priority`, `install` (ids of hosts, or `["all"]`), `courtesy`. With the same `idempotency_key` it is queued once, however often
         this is called.
         """
         return self._post("/v1/jobs", train_request(dataset, name, base, mode, request), idempotency_key)
@@ -258,7 +258,7 @@ class Daemon:
         return self._pages("/v1/concepts")
 
     def concept(self, id: Ref) -> views.Concept:
-        """A concept."""
+        """A concept by its id, or by its name for the newest of that name."""
         return self._http.json("GET", path_of("concepts", id))
 
     def rename(self, id: Ref, name: str) -> views.Concept:
@@ -280,6 +280,49 @@ class Daemon:
     def preview(self, id: Ref) -> bytes:
         """A PNG of the base beside the concept."""
         return self._http.bytes("GET", path_of("concepts", id, "preview"))
+
+    # Hosts.
+
+    def hosts(self) -> list[views.KnownHost]:
+        """The programs that concepts are installed into."""
+        return self._http.json("GET", "/v1/hosts")["items"]
+
+    def detect_hosts(self) -> list[views.FoundHost]:
+        """Hosts that run or lie on this machine; `known` is the id of those that are known already."""
+        return self._http.json("POST", "/v1/hosts/detect")["items"]
+
+    def add_host(
+        self,
+        kind: views.HostKind,
+        folder: StrPath,
+        loras: StrPath | None = None,
+        embeddings: StrPath | None = None,
+        url: str | None = None,
+    ) -> views.KnownHost:
+        """Makes a host known by the folder that holds its `models`; where it looks follows from its settings."""
+        paths = {"folder": folder, "loras": loras, "embeddings": embeddings}
+        body = {key: os.fspath(path) for key, path in given(paths).items()}
+        return self._http.json("POST", "/v1/hosts", given({"kind": kind, **body, "url": url}))
+
+    def forget_host(self, id: Ref) -> None:
+        """Forgets a host; what is installed there stays."""
+        self._http.bytes("DELETE", path_of("hosts", id))
+
+    def verify_host(self, id: Ref) -> views.HostCheck:
+        """Whether a host can be used, and what is installed and seen there."""
+        return self._http.json("POST", path_of("hosts", id, "verify"))
+
+    def install(
+        self, concept: Ref, hosts: Iterable[Ref] = (), conflict: Literal["suffix", "error"] = "suffix"
+    ) -> list[views.Install]:
+        """Puts a concept into hosts, without any into all that are known, and asks them whether they see it."""
+        body = {"hosts": [id_of(host) for host in hosts], "conflict": conflict}
+        return self._http.json("POST", path_of("concepts", concept, "install"), body)["items"]
+
+    def uninstall(self, concept: Ref, hosts: Iterable[Ref] = ()) -> list[views.Install]:
+        """Takes a concept out of hosts, without any out of all; returns what could not go."""
+        body = {"hosts": [id_of(host) for host in hosts]}
+        return self._http.json("POST", path_of("concepts", concept, "uninstall"), body)["items"]
 
     # Pictures.
 

@@ -6,6 +6,8 @@ from typing import Any, Literal, TypedDict
 
 Mode = Literal["face", "object", "style"]
 Host = Literal["comfyui", "a1111"]
+HostKind = Literal["comfyui", "a1111", "forge"]
+InstallState = Literal["installed", "seen", "unseen", "changed", "leaving", "failed"]
 JobState = Literal["queued", "running", "paused", "cancelling", "done", "failed", "cancelled", "interrupted"]
 
 
@@ -113,6 +115,52 @@ class Failure(TypedDict):
 
     code: str
     reason: str
+
+
+class Install(TypedDict):
+    """A concept in a host; `text` says how it stands and what to do."""
+
+    concept: str
+    host: str
+    kind: HostKind
+    state: InstallState
+    text: str
+    stem: str
+    files: list[str]
+    warnings: list[str]
+
+
+class KnownHost(TypedDict):
+    """A host that concepts are installed into."""
+
+    id: str
+    kind: HostKind
+    folder: str
+    loras: str
+    embeddings: str
+    url: str | None
+    created_at_ms: int
+
+
+class FoundHost(TypedDict):
+    """A host on this machine and how it was found; `known` is its id, if it is known already."""
+
+    kind: HostKind
+    folder: str
+    loras: str | None
+    embeddings: str | None
+    url: str | None
+    evidence: str
+    known: str | None
+
+
+class HostCheck(TypedDict):
+    """How a host stands; `running` is None where it has no address."""
+
+    host: KnownHost
+    running: bool | None
+    problems: list[str]
+    installs: list[Install]
 
 
 class Job(TypedDict):
