@@ -111,7 +111,10 @@ def stamp(folder: str) -> str:
 
 def lines(text: str, names: list[str]) -> dict[str, str]:
     """Prompts by picture: one line each, or one line for all. Empty lines leave a picture's prompt as it is."""
-    given = text.rstrip("\n").split("\n") if text.strip() else []
+    given = text.split("\n") if text.strip() else []
+    if len(given) != len(names):
+        # An end of the last line begins no other.
+        given = text.rstrip().split("\n") if given else []
     if len(given) == 1:
         given *= len(names)
     if given and len(given) != len(names):

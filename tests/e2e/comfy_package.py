@@ -55,9 +55,9 @@ class Stage:
         return [data["text"] for event, data, _ in self.server.sent if event == "conceptd.said"]
 
 
-def run(package: ModuleType, node: str, **inputs: Any) -> Any:
+def run(package: ModuleType, name: str, /, **inputs: Any) -> Any:
     """Runs a node as ComfyUI does; returns its results and what it shows."""
-    cls = package.NODE_CLASS_MAPPINGS[node]
+    cls = package.NODE_CLASS_MAPPINGS[name]
     made = getattr(cls(), cls.FUNCTION)(**inputs)
     if isinstance(made, dict):
         assert len(made["result"]) == len(cls.RETURN_TYPES)
