@@ -32,8 +32,8 @@ def free_port() -> int:
 class ComfyUI:
     """A running ComfyUI."""
 
-    def __init__(self, checkout: Path, python: Path, base: Path, home: Path, nodes: Path = NODES) -> None:
-        """Starts it; `home` is that of the daemon its nodes talk to."""
+    def __init__(self, checkout: Path, python: Path, base: Path, nodes: Path = NODES, **variables: object) -> None:
+        """Starts it, with variables of the environment."""
         self.base = base
         for folder in ("custom_nodes", "models/checkpoints", "models/loras", "models/embeddings", "user"):
             (base / folder).mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class ComfyUI:
             *("--database-url", "sqlite:///:memory:"),
         ]
         self.log_path = base / "comfyui.log"
-        environment = {**os.environ, "CONCEPTD_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **{key: str(said) for key, said in variables.items()}}
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=checkout, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
