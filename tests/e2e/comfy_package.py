@@ -7,9 +7,14 @@ import importlib.util
 import itertools
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import pytest
+import toy
+from concept_client import Daemon
 
 ROOT = Path(__file__).parents[2]
 NODES = ROOT / "comfy_nodes"
@@ -53,6 +58,28 @@ class Stage:
     def said(self) -> list[str]:
         """What nodes said while they ran."""
         return [data["text"] for event, data, _ in self.server.sent if event == "conceptd.said"]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
+    """A ComfyUI without ComfyUI."""
+    monkeypatch.syspath_prepend(str(FAKES))
+    yield Stage(tmp_path / "comfyui")
+    for name in [name for name in sys.modules if name.partition(".")[0] in HOSTS_MODULES]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def package(stage: Stage, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The nodes, which find the daemon."""
+    monkeypatch.setenv("CONCEPTD_HOME", str(daemon.home))
+    return load()
+
+
+def pictures(package: ModuleType, folder: Path = toy.PICTURES) -> dict[str, Any]:
+    """The data set of the tests, from a node."""
+    (dataset, _), _ = run(package, "ConceptdDataset", folder=str(folder))
+    return dataset
 
 
 def run(package: ModuleType, name: str, /, **inputs: Any) -> Any:
