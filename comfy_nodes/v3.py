@@ -5,6 +5,7 @@ A ComfyUI that knows both takes V1 (`NODE_CLASS_MAPPINGS`) wherever a module has
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,13 +70,11 @@ def node(name: str, cls: Any, display_name: str) -> type:
 
 
 def _validator(cls: Any) -> Any:
-    """ComfyUI reads from the names of the arguments what is not to be checked by itself."""
-    import functools
-    import inspect
+    """ComfyUI gives it every input, and then checks none by itself; conceptd does."""
+    wanted = inspect.signature(cls.VALIDATE_INPUTS).parameters
 
-    @functools.wraps(cls.VALIDATE_INPUTS)
-    def validate(cls_v3: Any, *given: Any, **named: Any) -> Any:
-        return cls.VALIDATE_INPUTS(*given, **named)
+    def validate(cls_v3: Any, **given: Any) -> Any:
+        return cls.VALIDATE_INPUTS(**{name: value for name, value in given.items() if name in wanted})
 
     return validate
 
