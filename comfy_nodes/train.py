@@ -66,18 +66,15 @@ class ConceptdTrain:
         return {"required": required, "optional": ordered, "hidden": {"node": "UNIQUE_ID"}}
 
     @classmethod
-    def VALIDATE_INPUTS(cls, base: str | None = None, continue_from: str = NONE, recipe_from: str = NONE) -> bool | str:
-        """Lists of what the daemon has are not closed: they may have grown, and are empty while it is away."""
+    def VALIDATE_INPUTS(cls, base: str | None = None) -> bool | str:
+        """The list of bases is not closed: it may have grown, and is empty while the daemon is away."""
         known = connection.models()
         if known is None:
             return connection.how_to_start()
-        if base is not None and all(base not in (model["name"], model["path"]) for model in known):
-            names = ", ".join(model["name"] for model in known) or "none"
-            return f"conceptd has no checkpoint `{base}`; it has: {names}. `conceptd serve --models FOLDER` adds folders"
-        for label in (continue_from, recipe_from):
-            if label not in (NONE, *catalog.labels()):
-                return catalog.no_such(label)
-        return True
+        if base is None or any(base in (model["name"], model["path"]) for model in known):
+            return True
+        names = ", ".join(model["name"] for model in known) or "none"
+        return f"conceptd has no checkpoint `{base}`; it has: {names}. `conceptd serve --models FOLDER` adds folders"
 
     @classmethod
     def IS_CHANGED(cls, wait: bool = True, **_: Any) -> float | bool:

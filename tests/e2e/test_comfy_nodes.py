@@ -212,6 +212,7 @@ def test_refusals_name_what_is_wrong(package: ModuleType) -> None:
     node = package.NODE_CLASS_MAPPINGS["ConceptdTrain"]
     assert node.VALIDATE_INPUTS(base=toy.BASE) is True
     assert "no checkpoint `sdxl`; it has: toyxl" in node.VALIDATE_INPUTS(base="sdxl")
-    assert "no concept `nobody`" in node.VALIDATE_INPUTS(base=toy.BASE, continue_from="nobody")
+    with pytest.raises(ValueError, match="there is no concept `nobody`"):
+        run(package, "ConceptdTrain", dataset=pictures(package), **TRAINING, continue_from="nobody")
     with pytest.raises(Exception, match="parameters.resolution"):
         run(package, "ConceptdTrain", dataset=pictures(package), **{**TRAINING, "resolution": 32})

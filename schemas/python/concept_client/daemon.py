@@ -324,6 +324,33 @@ class Daemon:
         body = {"hosts": [id_of(host) for host in hosts]}
         return self._http.json("POST", path_of("concepts", concept, "uninstall"), body)["items"]
 
+    # Watched folders.
+
+    def watches(self) -> list[views.Watch]:
+        """Watched folders, and how the data sets in them stand."""
+        return self._http.json("GET", "/v1/watches")["items"]
+
+    def watch(self, folder: StrPath, mode: views.Mode, base: str, **request: Any) -> views.Watch:
+        """Watches a folder: each folder, zip or tar that is put into it becomes a concept.
+
+        `mode` counts where neither a data set's name nor its `concept.toml` says it. `request` takes the further fields
+        of a WatchRequest: `install`, `quiet_seconds`, `rescan_seconds`, `parameters` (a mapping).
+        """
+        body = {"folder": os.path.abspath(folder), "mode": mode, "base": base, **given(request)}
+        return self._http.json("POST", "/v1/watches", body)
+
+    def watched(self, id: Ref) -> views.Watch:
+        """A watched folder."""
+        return self._http.json("GET", path_of("watches", id))
+
+    def rescan(self, id: Ref) -> views.Watch:
+        """Looks at everything in a watched folder now, and tries again what failed."""
+        return self._http.json("POST", path_of("watches", id, "rescan"))
+
+    def unwatch(self, id: Ref) -> None:
+        """Watches a folder no longer; what it queued goes on."""
+        self._http.bytes("DELETE", path_of("watches", id))
+
     # Pictures.
 
     def create(

@@ -280,3 +280,28 @@ class Prompt(TypedDict):
 
     text: str
     loras: list[Applied]
+
+
+class Watched(TypedDict):
+    """A data set of a watched folder; `text` says how it stands, and what to do."""
+
+    name: str
+    state: Literal["settling", "training", "done", "failed"]
+    text: str
+    job: str | None
+
+
+class Watch(TypedDict):
+    """A watched folder; `problem` says why nothing is seen of it."""
+
+    id: str
+    folder: str
+    mode: Mode
+    base: str
+    install: list[str]
+    quiet_seconds: int
+    rescan_seconds: int
+    parameters: dict[str, Any]
+    problem: str | None
+    sets: list[Watched]
+    created_at_ms: int
