@@ -88,7 +88,11 @@ def refuse_misfit(concept: Mapping[str, Any], lora: Mapping[str, Any], model: An
     known = comfy.lora.model_lora_keys_clip(clip.cond_stage_model, comfy.lora.model_lora_keys_unet(model.model, {}))
     layers = {key[: -len(".alpha")] for key in lora if key.endswith(".alpha")}
     if layers and not any(layer in known for layer in layers):
-        family = "Stable Diffusion 1.5" if any(key.startswith("lora_te_") or "down_blocks" in key for key in layers) else "XL"
+        family = (
+            "Stable Diffusion 1.5"
+            if any(key.startswith("lora_te_") or "down_blocks" in key for key in layers)
+            else "XL"
+        )
         raise ValueError(
             f"concept: {concept['name']} was trained for another kind of checkpoint ({family}); none of its "
             f"{len(layers)} layers is in this one. Load a checkpoint of that kind"

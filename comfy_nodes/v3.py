@@ -44,9 +44,7 @@ def node(name: str, cls: Any, display_name: str) -> type:
                 category=cls.CATEGORY,
                 description=cls.DESCRIPTION,
                 inputs=inputs,
-                outputs=[
-                    io.Custom(kind).Output(display_name=shown) for kind, shown in zip(cls.RETURN_TYPES, outputs)
-                ],
+                outputs=[io.Custom(kind).Output(display_name=shown) for kind, shown in zip(cls.RETURN_TYPES, outputs)],
                 hidden=[io.Hidden.unique_id],
                 is_output_node=getattr(cls, "OUTPUT_NODE", False),
             )
@@ -83,7 +81,9 @@ def _input(io: Any, key: str, kind: Any, options: Mapping[str, Any] | None = Non
     extra = dict(options or {})
     tooltip = extra.pop("tooltip", None)
     if isinstance(kind, list):
-        choices = io.Combo.Input(key, options=kind, tooltip=tooltip, optional=optional, default=extra.pop("default", None))
+        choices = io.Combo.Input(
+            key, options=kind, tooltip=tooltip, optional=optional, default=extra.pop("default", None)
+        )
         choices.extra_dict = extra
         return choices
     return io.Custom(kind).Input(key, tooltip=tooltip, optional=optional, extra_dict=extra)
