@@ -1,0 +1,1 @@
+"""As in aiohttp, as far as routes need it."""
