@@ -403,7 +403,10 @@ class Daemon:
         return self._http.bytes("GET", url)
 
     def expand_prompt(self, text: str, host: views.Host, concepts: Iterable[Apply] = ()) -> views.Prompt:
-        """A prompt as ComfyUI or A1111 wants it; `<Name>` and `<concept>` in it are the concepts."""
+        """A prompt as ComfyUI or A1111 wants it: the names of `concepts`, `<Name>` and `<concept>` in it call them.
+
+        Without `concepts` it calls those of the library that it names as `<Name>`, or by a distinctive name.
+        """
         body = {"text": text, "host": host, "concepts": [applied(concept) for concept in concepts]}
         return self._http.json("POST", "/v1/prompts", body)
 

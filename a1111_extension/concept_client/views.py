@@ -251,6 +251,7 @@ class Concept(TypedDict):
     tokens: int
     step: int | None
     verdict: str | None
+    bare_name: bool
     prompts: dict[Host, str]
     preview: bool
     created_at_ms: int
@@ -276,10 +277,11 @@ class Creation(TypedDict):
 
 
 class Prompt(TypedDict):
-    """A prompt as a host wants it, and the LoRA files to load beside it."""
+    """A prompt as a host wants it, the LoRA files to load beside it, and the ids of the concepts that it calls."""
 
     text: str
     loras: list[Applied]
+    called: list[str]
 
 
 class Watched(TypedDict):
