@@ -30,8 +30,10 @@ pub fn write(units: &[Unit], calls: &[String]) -> String {
 pub fn push(out: &mut String, units: &[Unit], at: usize, call: &str) {
     let is_bracket = |c: char| "()[]".contains(c);
     let before = out.trim_end_matches(is_bracket).chars().next_back();
-    // `'s`, `'d` and the like are words of their own, whatever follows them; with a hyphen it may be another's name.
-    if before.is_some_and(|c| is_word(c) || matches!(c, '\'' | '>' | '-')) {
+    let behind_call = at > 0 && matches!(units[at - 1], Unit::Call(_));
+    // `'s`, `'d` and the like are words of their own, whatever follows them; with a hyphen it may be another's name, with
+    // an angle bracket a tag.
+    if behind_call || before.is_some_and(|c| is_word(c) || matches!(c, '\'' | '>' | '<' | '-')) {
         out.push(' ');
     }
     out.push_str(call);

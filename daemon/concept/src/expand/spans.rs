@@ -36,16 +36,10 @@ impl Span {
     }
 }
 
-const KINDS: [(&str, Kind); 5] = [
-    ("comment", Kind::Comment),
-    ("tag", Kind::Tag),
-    ("keyword", Kind::Keyword),
-    ("reference", Kind::Reference),
-    ("file", Kind::File),
-];
+const KINDS: [(&str, Kind); 4] =
+    [("tag", Kind::Tag), ("keyword", Kind::Keyword), ("reference", Kind::Reference), ("file", Kind::File)];
 
-/// Hosts' own extensions are named in `KINDS`; what A1111 calls a comment is prose to ComfyUI, and the other way round.
-fn pattern(comment: &str) -> Regex {
+fn pattern() -> Regex {
     const TAG: &str = r"<[A-Za-z0-9_]+:[^>]+>";
     const KEYWORD: &str = r"\b(?:BREAK|AND)\b";
     const REFERENCE: &str = r"__[^\s,]+?__|(?i:embedding):\s*(?:<[^<>:]*>|[^\s,()\[\]{}|<>]+)";
@@ -56,26 +50,39 @@ fn pattern(comment: &str) -> Regex {
     );
     const STEM: &str = r"[\w-]*(?i:_lora|_embeddings|-v[0-9]+)\b";
     let pattern = format!(
-        "(?P<comment>{comment})|(?P<tag>{TAG})|(?P<keyword>{KEYWORD})|(?P<reference>{REFERENCE})|(?P<file>{ADDRESS}|{WITH_EXTENSION}|{STEM})"
+        "(?P<tag>{TAG})|(?P<keyword>{KEYWORD})|(?P<reference>{REFERENCE})|(?P<file>{ADDRESS}|{WITH_EXTENSION}|{STEM})"
     );
     Regex::new(&pattern).expect("bug: the pattern of spans")
 }
 
-static A1111: LazyLock<Regex> = LazyLock::new(|| pattern(r"#[^\n]*"));
-static COMFYUI: LazyLock<Regex> = LazyLock::new(|| pattern(r"/\*[\s\S]*?\*/|//[^\n]*"));
+static PATTERN: LazyLock<Regex> = LazyLock::new(pattern);
+static A1111_COMMENT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"#[^\n]*").expect("bug: a comment"));
+static COMFYUI_COMMENT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"/\*[\s\S]*?\*/|//[^\n]*").expect("bug: a comment"));
 
 /// The parts of `text` that are no prose, in order. `calls` are known as such.
 pub fn spans(text: &str, host: PromptTarget, calls: &[String]) -> Vec<Span> {
-    let pattern = match host {
-        PromptTarget::Comfyui => &*COMFYUI,
-        PromptTarget::A1111 => &*A1111,
+    let comment = match host {
+        PromptTarget::Comfyui => &*COMFYUI_COMMENT,
+        PromptTarget::A1111 => &*A1111_COMMENT,
     };
-    let span = |captures: regex::Captures| {
-        let (found, kind) = KINDS.iter().find_map(|(name, kind)| Some((captures.name(name)?, *kind)))?;
-        let own = kind == Kind::File && calls.iter().any(|call| call.eq_ignore_ascii_case(found.as_str()));
-        Some(Span { kind: if own { Kind::Reference } else { kind }, range: found.range() })
-    };
-    pattern.captures_iter(text).filter_map(span).collect()
+    let mut spans = Vec::new();
+    let mut from = 0;
+    // Comments are taken out before anything else is read.
+    for comment in comment.find_iter(text).map(|comment| comment.range()).chain([text.len()..text.len()]) {
+        for captures in PATTERN.captures_iter(&text[from..comment.start]) {
+            let found = KINDS.iter().find_map(|(name, kind)| Some((captures.name(name)?, *kind)));
+            let Some((found, kind)) = found else { continue };
+            let own = kind == Kind::File && calls.iter().any(|call| call.eq_ignore_ascii_case(found.as_str()));
+            let kind = if own { Kind::Reference } else { kind };
+            spans.push(Span { kind, range: from + found.start()..from + found.end() });
+        }
+        from = comment.end;
+        if !comment.is_empty() {
+            spans.push(Span { kind: Kind::Comment, range: comment });
+        }
+    }
+    spans
 }
 
 /// Whether `call` stands in `text` already.

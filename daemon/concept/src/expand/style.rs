@@ -5,6 +5,7 @@ use super::{
     draft::Draft,
     spans::{Kind, Span},
 };
+use dataset::is_word;
 use protocol::{Mode, PromptTarget};
 
 const PHRASE: &str = "in the style of ";
@@ -38,7 +39,8 @@ pub fn add(
         from = edit.range.end;
         if !done[edit.concept] && ends_piece(text, edit.range.end, spans) && !is_led(&before) {
             done[edit.concept] = true;
-            edit.lead = PHRASE.into();
+            let touches = before.ends_with(|c: char| c == CALL || is_word(c) || ",.;!?)]}>".contains(c));
+            edit.lead = format!("{}{PHRASE}", if touches { " " } else { "" });
         }
         before += &edit.lead;
         before.push(CALL);
