@@ -1,4 +1,4 @@
-"""The daemon as the nodes reach it: found when asked, started when wanted, and said how to start when it is not there."""
+"""The daemon as the nodes reach it: found when asked, started when wanted; where it is not, how to start it."""
 
 from __future__ import annotations
 

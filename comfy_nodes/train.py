@@ -122,8 +122,8 @@ def _own_widgets(found: Mapping[str, widgets.Field]) -> dict[str, tuple[Any, dic
     concepts = [NONE, *catalog.labels()]
     installing = "Where the finished concept is installed. everywhere: into every program that conceptd knows."
     waiting = (
-        "Yes: the node shows progress and returns the concept. No: it returns the job at once, and the concept when the "
-        "graph is run again after that."
+        "Yes: the node shows progress and returns the concept. No: it returns the job at once, and the concept when "
+        "the graph is run again after that."
     )
     own: dict[str, tuple[Any, dict[str, Any]]] = {
         "base": (names, {"tooltip": found["base"].widget()[1]["tooltip"]}),

@@ -1,4 +1,4 @@
-"""The same nodes for ComfyUI's newer interface (V3). Each is described by its V1 class alone; this puts it into V3's words.
+"""The same nodes for ComfyUI's newer interface (V3): what their V1 classes say, in V3's words.
 
 A ComfyUI that knows both takes V1 (`NODE_CLASS_MAPPINGS`) wherever a module has it.
 """

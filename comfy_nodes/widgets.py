@@ -1,4 +1,4 @@
-"""The widgets of a training, from the schema of its request: names, defaults, ranges, choices and help are written there.
+"""The widgets of a training, from the schema of its request: names, defaults, ranges, choices and help stand there.
 
 A widget that still shows its default is left out of the request: what mode, base and recipe make of it is the daemon's
 decision. Where the schema has no default, the widget shows `auto`, and a number the value just below its range.
