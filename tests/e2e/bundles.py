@@ -22,9 +22,9 @@ def write(path: Path, files: Files) -> Path:
     return path
 
 
-def safetensors(shapes: dict[str, list[int]]) -> bytes:
-    """A file of zeros."""
-    header, end = {}, 0
+def safetensors(shapes: dict[str, list[int]], said: dict[str, str] | None = None) -> bytes:
+    """A file of zeros, and what it says about itself."""
+    header, end = {} if said is None else {"__metadata__": said}, 0
     for name, shape in shapes.items():
         begin, end = end, end + 2 * math.prod(shape)
         header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}

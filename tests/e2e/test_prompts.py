@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import EMBEDDING_SHAPES, LORA_SHAPES, foreign, write
+from bundles import EMBEDDING_SHAPES, LORA_SHAPES, foreign, write, safetensors
 from concept_client import Daemon
 from concept_client.names import folded
 from concept_client.prompts import expand
@@ -48,7 +48,8 @@ def take_in(daemon: Daemon, folder: Path, name: str, mode: str = "object", token
     """Imports a concept that says nothing about itself."""
     files = foreign(LORA_SHAPES, {key: [tokens, width] for key, (_, width) in EMBEDDING_SHAPES.items()})
     if tokens == 0:
-        del files["eden_embeddings.safetensors"]
+        # A plain LoRA is called by a word, which it must say.
+        files = {"eden_lora.safetensors": safetensors(LORA_SHAPES, {"conceptd.trigger": name})}
     return daemon.import_concept(write(folder / "eden.tar", files), mode, name=name)
 
 
