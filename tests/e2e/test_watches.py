@@ -89,7 +89,8 @@ def test_a_folder_trains_and_is_told(daemon: Daemon, watch: Watch, folder: Path)
     concept = daemon.concept(job["concept"])
     assert (done["job"], job["state"], concept["mode"], concept["version"]) == (job["id"], "done", "face", 1)
     assert "version 1" in done["text"]
-    text = until(lambda: (folder / "face_Xander/RESULT.md").is_file() and (folder / "face_Xander/RESULT.md").read_text())
+    until((folder / "face_Xander/RESULT.md").is_file)
+    text = (folder / "face_Xander/RESULT.md").read_text()
     print(text)
     for part in [
         "# Xander, version 1",
@@ -222,7 +223,8 @@ def test_settings_of_a_data_set_and_mistakes_in_them(daemon: Daemon, watch: Watc
     text = (own / "ERROR.md").read_text()
     print(text)
     assert "stile" in text and "`style`" in text and "tried again" in text
-    for wrong, part in [("colour = 1", "colour"), ("[parameters]\nsteps = 0", "steps"), ('base = "nowhere"', "nowhere")]:
+    mistakes = [("colour = 1", "colour"), ("[parameters]\nsteps = 0", "steps"), ('base = "nowhere"', "nowhere")]
+    for wrong, part in mistakes:
         (own / "concept.toml").write_text(wrong)
         until(lambda part=part: part in set_of(daemon, view, "face_wrong")["text"], seconds=60)
         until(lambda part=part: part in (own / "ERROR.md").read_text())

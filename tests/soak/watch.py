@@ -1,5 +1,5 @@
-"""10,000 files are copied slowly into 20 data sets of a watched folder while the daemon is killed 5 times: 20 trainings, each
-exactly once, each of all 500 files; and requests are answered meanwhile."""
+"""10,000 files are copied slowly into 20 data sets of a watched folder while the daemon is killed 5 times: 20 trainings,
+each exactly once, each of all 500 files; and requests are answered meanwhile."""
 
 import io
 import random
@@ -14,8 +14,8 @@ from daemon_under_test import DaemonUnderTest, toy
 SETS, PICTURES, QUIET = 20, 500, 5
 # Copying takes so long.
 COPYING = 120
-# The daemon is killed so many seconds after so many trainings are done: twice while files are copied, once while the first
-# data sets are read, twice while some have their results.
+# The daemon is killed so many seconds after so many trainings are done: twice while files are copied, once while the
+# first data sets are read, twice while some have their results.
 KILLS = [(0, 25), (0, 35), (0, 12), (4, 3), (12, 3)]
 
 
@@ -106,6 +106,7 @@ def main():
     assert sorted(job["name"] for job in jobs) == names, [job["name"] for job in jobs]
     assert sorted(concept["name"] for concept in concepts) == names, [concept["name"] for concept in concepts]
     assert all(concept["version"] == 1 for concept in concepts)
+    assert len(datasets) == SETS, [dataset["id"] for dataset in datasets]
     assert {job["state"] for job in jobs} == {"done"}
     assert sorted(found["job"] for found in view["sets"]) == sorted(job["id"] for job in jobs)
     pictures = {dataset["id"]: dataset["pictures"] for dataset in datasets}
@@ -118,7 +119,8 @@ def main():
     daemon.close()
     shutil.rmtree(folder)
     print(f"attempts: {attempts}; longest answer: {slowest * 1000:.0f} ms")
-    print(f"{SETS * PICTURES} files, {SETS} data sets, {len(KILLS)} kills: {len(jobs)} trainings, 0 lost, 0 twice, none too early")
+    counts = f"{SETS * PICTURES} files, {SETS} data sets, {len(KILLS)} kills: {len(jobs)} trainings"
+    print(f"{counts}, 0 lost, 0 twice, none too early")
 
 
 if __name__ == "__main__":

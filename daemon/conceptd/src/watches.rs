@@ -48,7 +48,7 @@ struct Add {
     /// The folder.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// What pictures have in common, where neither the folder's name (face_xander, style/ink) nor its concept.toml says.
+    /// What pictures have in common, where neither a name (face_xander, style/ink) nor a concept.toml says it.
     #[arg(long, value_enum)]
     mode: Mode,
     /// The checkpoint to train on: its name as `conceptd models` lists it, or its path.

@@ -34,6 +34,10 @@ pub fn settings(path: &Path) -> Result<Option<String>, String> {
 
 fn zip_settings(path: &Path) -> io::Result<Option<String>> {
     let mut archive = zip::ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)?;
+    // A file whose room was reserved first may end with an empty directory.
+    if archive.is_empty() {
+        return Err(io::Error::other("it holds no files"));
+    }
     let named =
         |&index: &usize| archive.name_for_index(index).is_some_and(|name| name.is_ok_and(|name| is_settings(&name)));
     let named = (0..archive.len()).find(named);

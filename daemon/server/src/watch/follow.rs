@@ -1,5 +1,5 @@
-//! One watched folder, followed for as long as it is watched: looked at when something changes and now and then, each data
-//! set taken when it is quiet, each result told.
+//! One watched folder, followed for as long as it is watched: looked at when something changes and now and then, each
+//! data set taken when it is quiet, each result told.
 
 use super::{
     Look, Shown, eyes,

@@ -1,4 +1,4 @@
-//! What lies in a watched folder, by names, sizes and times alone: which data sets there are, and whether one is complete.
+//! What lies in a watched folder, by names, sizes and times alone: which data sets there are, which files count.
 
 use protocol::Mode;
 use sha2::{Digest, Sha256};
@@ -28,6 +28,10 @@ const UNFINISHED: [&str; 13] = [
     ".drivedownload",
     "~",
 ];
+
+/// Folders that systems and network drives keep for themselves; Synology's hold small copies of every picture.
+const FOREIGN: [&str; 6] =
+    ["__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"];
 
 /// A data set of a watched folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +78,11 @@ pub fn is_unfinished(name: &str) -> bool {
         || hidden.is_some_and(|(name, _)| concept::may_belong(name))
 }
 
+/// Whether a name is none of the user's own.
+fn is_foreign(name: &str) -> bool {
+    name.starts_with('.') || FOREIGN.contains(&name.to_lowercase().as_str())
+}
+
 /// The mode that a folder called so gives to the data sets in it.
 pub fn mode_folder(name: &str) -> Option<Mode> {
     [Mode::Face, Mode::Object, Mode::Style].into_iter().find(|mode| mode.name().eq_ignore_ascii_case(name))
@@ -94,7 +103,7 @@ fn sets_in(folder: &Path, prefix: &str, sets: &mut Vec<Set>, loose: &mut Vec<Str
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let short = entry.file_name().to_string_lossy().into_owned();
-        if short.starts_with('.') || is_unfinished(&short) {
+        if is_foreign(&short) || is_unfinished(&short) {
             continue;
         }
         let (name, path) = (format!("{prefix}{short}"), entry.path());
@@ -118,7 +127,7 @@ fn is_picture(name: &str) -> bool {
 }
 
 impl Set {
-    /// Its files as they are now. `root` is the watched folder with links followed: links that lead out of it are passed over.
+    /// Its files as they are now. Links that lead out of `root`, the watched folder with links followed, are passed over.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -155,7 +164,7 @@ fn walk(folder: &Path, prefix: &Path, root: &Path, listing: &mut Listing) -> io:
         let (path, inside) = (entry.path(), prefix.join(entry.file_name()));
         let kind = entry.file_type()?;
         let counts = concept::may_belong(&name) || (prefix.as_os_str().is_empty() && name == SETTINGS);
-        if name.starts_with('.') || (kind.is_file() && !counts) {
+        if is_foreign(&name) || (kind.is_file() && !counts) {
             continue;
         }
         if kind.is_dir() {
@@ -250,7 +259,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         put(root, &["xander/1.png", "Style/ink/1.png", "face/ann.zip", "fox.tar.gz", ".stfolder/a.png", "b.zip.part"]);
-        put(root, &["loose.jpg", "notes.txt", "fox-RESULT.md", "fox-RESULT.preview.png", "deep/style/x/1.png"]);
+        put(
+            root,
+            &[
+                "@eaDir/a.png",
+                "loose.jpg",
+                "notes.txt",
+                "fox-RESULT.md",
+                "fox-RESULT.preview.png",
+                "deep/style/x/1.png",
+            ],
+        );
         let (sets, loose) = sets(root).expect("read");
         let expected =
             [("Style/ink", false), ("deep", false), ("face/ann.zip", true), ("fox.tar.gz", true), ("xander", false)];
@@ -268,7 +287,18 @@ mod tests {
         assert_eq!(names, ["10_x/a.png", "a.txt", "b.png", "concept.toml"]);
         assert!(!before.is_empty() && before.unfinished.is_none());
         // Ours, hidden and foreign files change nothing.
-        put(&set.path, &["RESULT.md", "ERROR.md", "RESULT.preview.png", ".conceptd-x", ".DS_Store", "notes.docx"]);
+        put(
+            &set.path,
+            &[
+                "@eaDir/b.png/SYNOPHOTO_THUMB_M.jpg",
+                "RESULT.md",
+                "ERROR.md",
+                "RESULT.preview.png",
+                ".conceptd-x",
+                ".DS_Store",
+                "notes.docx",
+            ],
+        );
         assert_eq!(set.list(&root).expect("listed").stamp(), before.stamp());
         fs::write(set.path.join("b.png"), "longer").expect("written");
         assert_ne!(set.list(&root).expect("listed").stamp(), before.stamp());

@@ -29,8 +29,8 @@ impl Settle {
         Self { stamp: listing.stamp(), since: now }
     }
 
-    /// A further look. Only what looked the same over `quiet` is complete: events are not trusted for that, since network
-    /// drives have none.
+    /// A further look. Only what looked the same over `quiet` is complete: events are not trusted for that, since
+    /// network drives have none.
     pub fn see(&mut self, listing: &Listing, now: Instant, quiet: Duration) -> Verdict {
         let stamp = listing.stamp();
         if stamp != self.stamp || listing.unfinished.is_some() {

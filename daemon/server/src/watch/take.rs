@@ -1,5 +1,6 @@
-//! From a data set that is complete to a job. Each step is found again by what it is of, so that a daemon that is killed
-//! anywhere does none of them twice: contents have a digest, the data set is called by it, the job is queued under it.
+//! From a data set that is complete to a job. Each step is found again by what it is of, so that a daemon that is
+//! killed anywhere does none of them twice: contents have a digest, the data set is called by it, the job is queued
+//! under it.
 
 use super::{
     archive,
@@ -191,8 +192,8 @@ fn within_limits(app: &App, listing: &Listing) -> std::result::Result<(), String
     Ok(())
 }
 
-/// Copies the files and returns the digest of what was copied; `None` if a file is not as it was listed, or the daemon stops.
-/// What cannot be read is said for people.
+/// Copies the files and returns the digest of what was copied; `None` if a file is not as it was listed, or the daemon
+/// stops. What cannot be read is said for people.
 fn copy(app: &App, set: &Set, listing: &Listing, staged: &Path) -> Result<std::result::Result<Option<String>, String>> {
     let from = if set.archive { set.path.parent().unwrap_or(&set.path) } else { &set.path };
     let mut contents = Sha256::new();
