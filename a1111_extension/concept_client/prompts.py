@@ -19,20 +19,16 @@ _LEADS = frozenset(
     "by of in like la after from as with using style styled the a an this that my our your his her their".split()
 )
 
-_PATTERN = (
-    r"(?P<comment>{comment})"
-    r"|(?P<tag><[A-Za-z0-9_]+:[^>]+>)"
+_PATTERN = re.compile(
+    r"(?P<tag><[A-Za-z0-9_]+:[^>]+>)"
     r"|(?P<keyword>\b(?:BREAK|AND)\b)"
-    r"|(?P<reference>__[^\s,]+?__|(?i:embedding):\s*(?:<[^<>:]*>|[^\s,()\[\]{{}}|<>]+))"
-    r"|(?P<file>[A-Za-z]+://[^\s,;()\[\]{{}}<>|\"]+|[\w.+-]+@[\w.-]+"
-    r"|[^\s,;()\[\]{{}}<>|\"]*\w\.(?i:safetensors|ckpt|pth|pt|bin|gguf|png|jpg|jpeg|webp|gif|bmp"
+    r"|(?P<reference>__[^\s,]+?__|(?i:embedding):\s*(?:<[^<>:]*>|[^\s,()\[\]{}|<>]+))"
+    r"|(?P<file>[A-Za-z]+://[^\s,;()\[\]{}<>|\"]+|[\w.+-]+@[\w.-]+"
+    r"|[^\s,;()\[\]{}<>|\"]*\w\.(?i:safetensors|ckpt|pth|pt|bin|gguf|png|jpg|jpeg|webp|gif|bmp"
     r"|txt|json|yaml|yml|tar|zip)\b"
     r"|[\w-]*(?i:_lora|_embeddings|-v[0-9]+)\b)"
 )
-_SPANS = {
-    "a1111": re.compile(_PATTERN.format(comment=r"#[^\n]*")),
-    "comfyui": re.compile(_PATTERN.format(comment=r"/\*[\s\S]*?\*/|//[^\n]*")),
-}
+_COMMENT = {"a1111": re.compile(r"#[^\n]*"), "comfyui": re.compile(r"/\*[\s\S]*?\*/|//[^\n]*")}
 _OPEN_TAG = re.compile(r"<[A-Za-z0-9_]+:[^>]*\Z")
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\s*\Z")
 
@@ -51,7 +47,7 @@ def expand(
     name if its concept has `bare_name`. The answer has `text`, `loras` (files with strengths, for ComfyUI's loaders)
     and `called` (ids).
     """
-    if host not in _SPANS:
+    if host not in _COMMENT:
         raise ValueError(f"there is no host `{host}`; give comfyui or a1111")
     concepts = list(concepts)
     calls = [_call(concept, host) for concept in concepts]
@@ -89,12 +85,18 @@ def _call(concept: Mapping[str, Any], host: str) -> str:
 
 def _spans(text: str, host: str, calls: list[str]) -> list[Span]:
     own = {call.lower() for call in calls}
-    spans = []
-    for match in _SPANS[host].finditer(text):
-        kind = match.lastgroup or ""
-        if kind == "file" and match.group().lower() in own:
-            kind = "reference"
-        spans.append(Span(kind, match.start(), match.end()))
+    spans, at = [], 0
+    # Comments are taken out before anything else is read.
+    comments = [Span("comment", *match.span()) for match in _COMMENT[host].finditer(text)]
+    for comment in [*comments, Span("", len(text), len(text))]:
+        for match in _PATTERN.finditer(text, at, comment.start):
+            kind = match.lastgroup or ""
+            if kind == "file" and match.group().lower() in own:
+                kind = "reference"
+            spans.append(Span(kind, match.start(), match.end()))
+        at = comment.end
+        if comment.kind:
+            spans.append(comment)
     return spans
 
 
@@ -133,7 +135,8 @@ def _with_style(
         before, at = before + text[at : edit.start], edit.end
         if not done[edit.concept] and _ends_piece(text, edit.end, spans) and not _is_led(before):
             done[edit.concept] = True
-            edits[place] = edit._replace(lead=_PHRASE)
+            touches = before[-1:] == _CALL or is_word(before[-1:]) or before.endswith(tuple(",.;!?)]}>"))
+            edits[place] = edit._replace(lead=" " * touches + _PHRASE)
         before += edits[place].lead + _CALL
     for place, concept in enumerate(concepts):
         if chosen and concept["mode"] == "style" and not called[place]:
@@ -237,7 +240,9 @@ def _write(units: list[_Unit], calls: list[str], plain: list[bool]) -> str:
         if plain[unit]:
             # Brackets, weights and tags are taken out before words are told apart: what stands beyond is a neighbour.
             before = out.rstrip("()[]")[-1:]
-            apart, ends = is_word(before) or before in ("'", ">", "-"), _ends_word(units, at + 1)
+            behind_call = at > 0 and isinstance(units[at - 1], int)
+            apart = behind_call or is_word(before) or before in ("'", ">", "<", "-")
+            ends = _ends_word(units, at + 1)
         else:
             apart = bool(out) and out[-1] not in " \n" and not (out[-1] == "(" and at - 1 in brackets)
             ends = _ends_name(units, at + 1, brackets)

@@ -27,8 +27,8 @@ fn journeys(root: &Path) -> Result<()> {
     println!("== journeys");
     let conceptd = conceptd(root)?;
     let mut pytest = Command::new(python(root)?);
-    pytest.args(["-m", "pytest", "-q", "--durations=5", "tests/e2e"]).current_dir(root);
-    status(pytest.env("CONCEPTD_BINARY", conceptd)).context("tests/e2e failed")
+    pytest.args(["-m", "pytest", "-q", "--durations=5", "-rs", "tests/e2e", "tests/hosts"]).current_dir(root);
+    status(pytest.env("CONCEPTD_BINARY", conceptd)).context("the journeys failed")
 }
 
 /// The program, built.
