@@ -93,7 +93,7 @@ def test_the_mirror_does_what_the_daemon_does(daemon: Daemon, library: list[Side
         asked = daemon.expand_prompt(text, host, [(concept["id"], concept["strength"]) for concept in chosen])
         assert asked == expand(text, host, chosen or known, bool(chosen)), text
         changed += asked["text"] != text
-    assert changed > 400
+    assert changed > 200
 
 
 def test_names_are_found_in_the_library(daemon: Daemon, library: list[Sidecar]) -> None:
