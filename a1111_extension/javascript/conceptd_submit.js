@@ -74,7 +74,7 @@
     };
 
     /** The form. `submitted` hears of the job. */
-    conceptd.submit = (form, submitted) => {
+    conceptd.submit = (form, here, submitted) => {
         let dataset = null;
         let planned = null;
         const note = conceptd.note();
@@ -112,7 +112,8 @@
             conceptd.working(train, note, async () => {
                 const wanted = { ...planned.request };
                 if (install.checked && !install.disabled) {
-                    wanted.install = [(await conceptd.own.post("host")).id];
+                    here.id = (await conceptd.own.post("host")).id;
+                    wanted.install = [here.id];
                 }
                 // Once, however often it is sent.
                 const job = await conceptd.daemon.post("v1/jobs", wanted, { "Idempotency-Key": planned.key });

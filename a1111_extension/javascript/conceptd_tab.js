@@ -54,7 +54,7 @@
             const form = await conceptd.own.get("form");
             const gallery = conceptd.gallery(here);
             const jobs = conceptd.jobs();
-            const submit = conceptd.submit(form, () => jobs.update());
+            const submit = conceptd.submit(form, here, () => jobs.update());
             fill(body, h("div", { className: "conceptd-columns" }, submit.element, jobs.element), gallery.element);
             parts = { gallery, jobs, submit };
             command = null;

@@ -69,7 +69,8 @@ pub fn spans(text: &str, host: PromptTarget, calls: &[String]) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut from = 0;
     // Comments are taken out before anything else is read.
-    for comment in comment.find_iter(text).map(|comment| comment.range()).chain([text.len()..text.len()]) {
+    for comment in comment.find_iter(text).map(|comment| comment.range()).chain(std::iter::once(text.len()..text.len()))
+    {
         for captures in PATTERN.captures_iter(&text[from..comment.start]) {
             let found = KINDS.iter().find_map(|(name, kind)| Some((captures.name(name)?, *kind)));
             let Some((found, kind)) = found else { continue };
