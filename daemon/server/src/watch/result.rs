@@ -86,6 +86,8 @@ pub fn take_back_error(set: &Set) {
 }
 
 fn tell_result(app: &App, set: &Set, job: &Job, concept: &ConceptView) -> std::result::Result<(), String> {
+    // What came of installing is written down with the job's end, as it was then.
+    let concept = &ConceptView { installs: job.installs.clone(), ..concept.clone() };
     let preview = beside(set, PREVIEW);
     let picture = app.home.get(&concept.id, library::PREVIEW).ok().flatten().and_then(|path| fs::read(path).ok());
     let shown = picture.as_ref().and(preview.file_name()).map(|name| name.to_string_lossy());
