@@ -275,6 +275,18 @@ def test_a_training_installs_its_concept_and_shares_the_card(
     assert f"loras/{concept['stem']}_lora.png" in comfyui.files()
 
 
+def test_a_watched_folder_says_where_its_concept_is(daemon: Daemon, comfyui: ComfyUI, host: dict, tmp_path: Path) -> None:
+    folder = tmp_path / "watched"
+    shutil.copytree(toy.PICTURES, folder / "object_kojii")
+    watch = daemon.watch(
+        folder, toy.MODE, toy.BASE, install=[host["id"]], quiet_seconds=1, parameters=toy.PARAMETERS
+    )
+    result = folder / "object_kojii" / "RESULT.md"
+    until(result.is_file, seconds=120)
+    assert f"installed and seen by ComfyUI at {comfyui.url}" in result.read_text()
+    daemon.unwatch(watch)
+
+
 def test_an_impolite_training_waits_for_nobody(daemon: Daemon, dataset: dict, comfyui: ComfyUI, host: dict) -> None:
     comfyui.state(running=[DRAWING])
     job = daemon.train(dataset, "hasty", toy.BASE, toy.MODE, parameters=toy.PARAMETERS, courtesy="share")
