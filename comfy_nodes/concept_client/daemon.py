@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from . import home as homes
 from . import views
@@ -17,6 +17,7 @@ from .errors import ConceptdError, DaemonNotRunning
 from .events import FINAL_STATES, EventStream
 from .messages import Apply, Ref, applied, given, id_of, once, path_of, train_request
 from .multipart import Form, files_of
+from .places import Places
 from .transport import Answer, Transport
 from .waiting import TICK_SECONDS, Watch, failed
 
@@ -27,7 +28,7 @@ STREAM_TIMEOUT = 45.0
 UPLOAD_TIMEOUT = 1800.0
 
 
-class Daemon:
+class Daemon(Places):
     """A running conceptd. Any thread may call it; nothing is kept open between calls."""
 
     def __init__(
@@ -280,76 +281,6 @@ class Daemon:
     def preview(self, id: Ref) -> bytes:
         """A PNG of the base beside the concept."""
         return self._http.bytes("GET", path_of("concepts", id, "preview"))
-
-    # Hosts.
-
-    def hosts(self) -> list[views.KnownHost]:
-        """The programs that concepts are installed into."""
-        return self._http.json("GET", "/v1/hosts")["items"]
-
-    def detect_hosts(self) -> list[views.FoundHost]:
-        """Hosts that run or lie on this machine; `known` is the id of those that are known already."""
-        return self._http.json("POST", "/v1/hosts/detect")["items"]
-
-    def add_host(
-        self,
-        kind: views.HostKind,
-        folder: StrPath,
-        loras: StrPath | None = None,
-        embeddings: StrPath | None = None,
-        url: str | None = None,
-    ) -> views.KnownHost:
-        """Makes a host known by the folder that holds its `models`; where it looks follows from its settings."""
-        paths = {"folder": folder, "loras": loras, "embeddings": embeddings}
-        body = {key: os.fspath(path) for key, path in given(paths).items()}
-        return self._http.json("POST", "/v1/hosts", given({"kind": kind, **body, "url": url}))
-
-    def forget_host(self, id: Ref) -> None:
-        """Forgets a host; what is installed there stays."""
-        self._http.bytes("DELETE", path_of("hosts", id))
-
-    def verify_host(self, id: Ref) -> views.HostCheck:
-        """Whether a host can be used, and what is installed and seen there."""
-        return self._http.json("POST", path_of("hosts", id, "verify"))
-
-    def install(
-        self, concept: Ref, hosts: Iterable[Ref] = (), conflict: Literal["suffix", "error"] = "suffix"
-    ) -> list[views.Install]:
-        """Puts a concept into hosts, without any into all that are known, and asks them whether they see it."""
-        body = {"hosts": [id_of(host) for host in hosts], "conflict": conflict}
-        return self._http.json("POST", path_of("concepts", concept, "install"), body)["items"]
-
-    def uninstall(self, concept: Ref, hosts: Iterable[Ref] = ()) -> list[views.Install]:
-        """Takes a concept out of hosts, without any out of all; returns what could not go."""
-        body = {"hosts": [id_of(host) for host in hosts]}
-        return self._http.json("POST", path_of("concepts", concept, "uninstall"), body)["items"]
-
-    # Watched folders.
-
-    def watches(self) -> list[views.Watch]:
-        """Watched folders, and how the data sets in them stand."""
-        return self._http.json("GET", "/v1/watches")["items"]
-
-    def watch(self, folder: StrPath, mode: views.Mode, base: str, **request: Any) -> views.Watch:
-        """Watches a folder: each folder, zip or tar that is put into it becomes a concept.
-
-        `mode` counts where neither a data set's name nor its `concept.toml` says it. `request` takes the further fields
-        of a WatchRequest: `install`, `quiet_seconds`, `rescan_seconds`, `parameters` (a mapping).
-        """
-        body = {"folder": os.path.abspath(folder), "mode": mode, "base": base, **given(request)}
-        return self._http.json("POST", "/v1/watches", body)
-
-    def watched(self, id: Ref) -> views.Watch:
-        """A watched folder."""
-        return self._http.json("GET", path_of("watches", id))
-
-    def rescan(self, id: Ref) -> views.Watch:
-        """Looks at everything in a watched folder now, and tries again what failed."""
-        return self._http.json("POST", path_of("watches", id, "rescan"))
-
-    def unwatch(self, id: Ref) -> None:
-        """Watches a folder no longer; what it queued goes on."""
-        self._http.bytes("DELETE", path_of("watches", id))
 
     # Pictures.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import toy
-from concept_client import ConceptdError, Daemon
+from concept_client import ConceptdError, Daemon, DaemonNotRunning
 from conftest import Launch
 from processes import until, workers
 
@@ -335,18 +335,17 @@ def test_an_interrupted_placing_never_shows_half(launch: Launch, reference: byte
     tar.write_bytes(reference)
     concepts = [daemon.import_concept(tar, toy.MODE, name=f"kojii{number}") for number in range(12)]
     daemon.add_host("comfyui", comfyui.base, url=comfyui.url, **lies_in(comfyui))
-    pid = daemon.process.pid
-    child = os.fork() if hasattr(os, "fork") else pytest.skip("needs fork")
-    if child == 0:
-        try:
+
+    def install_all() -> None:
+        with contextlib.suppress(DaemonNotRunning):
             for concept in concepts:
                 daemon.install(concept)
-        except Exception:
-            pass
-        os._exit(0)
+
+    client = threading.Thread(target=install_all)
+    client.start()
     until(lambda: len(comfyui.files()) > 7)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(child, 0)
+    daemon.process.kill()
+    client.join()
     daemon.process.wait()
     daemon = launch(home=daemon.home)
     installed = [concept["stem"] for concept in concepts if daemon.concept(concept)["installs"]]

@@ -184,6 +184,8 @@ class Job(TypedDict):
     dataset: str
     base: str
     concept: str | None
+    installs: list[Install]
+    waits_for: str | None
     attempts: int
     created_at_ms: int
     started_at_ms: int | None
@@ -252,6 +254,7 @@ class Concept(TypedDict):
     step: int | None
     verdict: str | None
     bare_name: bool
+    installs: list[Install]
     prompts: dict[Host, str]
     preview: bool
     created_at_ms: int
