@@ -7,7 +7,7 @@ use crate::{
     store::{Checkpoint, Concept, DatasetRecord, Job, Training, Work},
 };
 use concept::{Bundle, FEWEST, Plan};
-use protocol::{ErrorCode, Mode, Parameters, PlanView, TrainRequest, Warning, WarningCode};
+use protocol::{ErrorCode, Mode, Parameters, PlanView, TrainRequest, Warning, WarningCode, WatchRequest};
 use std::path::{Path, PathBuf};
 
 /// Why a request cannot be carried out.
@@ -105,12 +105,7 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
             Some(bundle_path(app, "continue_from", from)?)
         }
     };
-    for wanted in request.install.iter().filter(|wanted| *wanted != installs::ALL) {
-        if app.store.get::<Host>(wanted)?.is_none() {
-            let detail = format!("there is no host `{wanted}`; `conceptd hosts` lists them, and `all` means every one");
-            return Err(Refused::Field("install", ErrorCode::NotFound, detail));
-        }
-    }
+    check_hosts(app, &request.install)?;
     let (memory_bytes, trainables) = concept::predicted(&plan, architecture);
     Ok(Decided { request, mode, plan, base, dataset, continue_from, stem, memory_bytes, trainables })
 }
@@ -127,13 +122,26 @@ fn one_length(parameters: &Parameters) -> Result<(), Refused> {
 ///
 /// # Errors
 /// What would keep each of them from being carried out.
-pub fn check(app: &App, mode: Mode, wanted: &str, parameters: &Parameters) -> Result<(), Refused> {
-    let base = base(app, wanted)?;
+pub fn check(app: &App, request: &WatchRequest) -> Result<(), Refused> {
+    let WatchRequest { mode, base, parameters, install, .. } = request;
+    check_hosts(app, install)?;
+    let base = self::base(app, base)?;
     let opened = concept::open_checkpoint(Path::new(&base.path), None, None);
     let opened = opened.or_else(|error| field_error("base", &error))?;
     one_length(parameters)?;
-    let plan = Plan::resolve("any", mode, opened.architecture(), FEWEST, parameters).map_err(Refused::Parameter)?;
+    let plan = Plan::resolve("any", *mode, opened.architecture(), FEWEST, parameters).map_err(Refused::Parameter)?;
     concept::check_token_init(&plan).or_else(|error| field_error("parameters.token_init", &error))
+}
+
+/// Whether concepts can be installed where a request says.
+fn check_hosts(app: &App, install: &[String]) -> Result<(), Refused> {
+    for wanted in install.iter().filter(|wanted| *wanted != installs::ALL) {
+        if app.store.get::<Host>(wanted)?.is_none() {
+            let detail = format!("there is no host `{wanted}`; `conceptd hosts` lists them, and `all` means every one");
+            return Err(Refused::Field("install", ErrorCode::NotFound, detail));
+        }
+    }
+    Ok(())
 }
 
 fn field_error<T>(field: &'static str, error: &concept::Error) -> Result<T, Refused> {

@@ -153,7 +153,7 @@ pub fn add(app: &App, request: WatchRequest) -> std::result::Result<Watch, Refus
             ));
         }
     }
-    planning::check(app, request.mode, &request.base, &request.parameters)?;
+    planning::check(app, &request)?;
     let _alone = locked(&app.watching.adding);
     for watch in app.store.all::<Watch>()? {
         if watch.real == real {

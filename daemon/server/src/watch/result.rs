@@ -5,10 +5,12 @@ use super::{
     naming::without_ending,
 };
 use crate::{
-    App, Blobs, Result, library,
+    App, Blobs, Result,
+    hosts::title,
+    library,
     store::{Concept, Job, Watched},
 };
-use protocol::{ConceptView, HostKind, JobState, WatchedState};
+use protocol::{ConceptView, JobState, WatchedState};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -165,12 +167,7 @@ fn result_text(concept: &ConceptView, base: &str, preview: Option<&str>) -> Stri
     text += &format!("\n## Prompts\n\nComfyUI, with `{stem}_lora` in a LoRA loader:\n\n    {}\n", prompts.comfyui);
     text += &format!("\nA1111 and Forge:\n\n    {}\n\n## Installed\n\n", prompts.a1111);
     for install in &concept.installs {
-        let host = match install.kind {
-            HostKind::Comfyui => "ComfyUI",
-            HostKind::A1111 => "A1111",
-            HostKind::Forge => "Forge",
-        };
-        text += &format!("- {host}: {}\n", install.text);
+        text += &format!("- {}: {}\n", title(install.kind), install.text);
         text.extend(install.files.iter().map(|file| format!("  - `{file}`\n")));
         text.extend(install.warnings.iter().map(|warning| format!("  - {warning}\n")));
     }
@@ -183,7 +180,7 @@ fn result_text(concept: &ConceptView, base: &str, preview: Option<&str>) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{BaseFamily, HostPrompts, InstallState, InstallView, Mode, Source};
+    use protocol::{BaseFamily, HostKind, HostPrompts, InstallState, InstallView, Mode, Source};
 
     fn concept() -> ConceptView {
         ConceptView {
