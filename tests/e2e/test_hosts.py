@@ -285,6 +285,9 @@ def test_a_watched_folder_says_where_its_concept_is(daemon: Daemon, comfyui: Com
     until(result.is_file, seconds=120)
     assert f"installed and seen by ComfyUI at {comfyui.url}" in result.read_text()
     daemon.unwatch(watch)
+    with pytest.raises(ConceptdError) as refused:
+        daemon.watch(folder, toy.MODE, toy.BASE, install=["host-0"])
+    assert refused.value.field == "install"
 
 
 def test_an_impolite_training_waits_for_nobody(daemon: Daemon, dataset: dict, comfyui: ComfyUI, host: dict) -> None:
