@@ -11,10 +11,14 @@ use std::{
 const LONGEST: usize = 400;
 
 /// Which of our crates each crate may use: arrows point down only.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("protocol", &[]),
     ("kernels", &[]),
     ("dataset", &[]),
+    ("vision", &[]),
+    ("models", &[]),
+    ("caption", &["dataset"]),
+    ("examiner", &["caption", "dataset", "protocol", "vision"]),
     ("diffusion", &["kernels"]),
     ("synthetic", &["diffusion"]),
     ("trainer", &["diffusion", "kernels"]),

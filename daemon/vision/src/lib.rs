@@ -1,0 +1,1 @@
+//! What models see in pictures: captions, tags, faces, masks, likeness. It knows nothing of data sets and concepts.
