@@ -1,0 +1,164 @@
+//! Object mode: the noun phrase of the thing becomes the concept, and what the thing always looks like goes unsaid.
+
+use crate::{
+    clean::{governor, says},
+    lexicon::{
+        ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, PUNCT, STATE, STOP, VERB, VESSEL,
+    },
+    person::{adjectives, several, singular, tells_only},
+    phrases::{backward, forward, sift},
+    subject::Subject,
+    words::{Draft, PLACEHOLDER, Word, number},
+};
+
+/// Words for the same kind of thing.
+const KINDS: &[&[&str]] = &[
+    &["cat", "kitten", "kitty", "feline", "tabby"],
+    &["dog", "puppy", "pup", "canine", "hound", "terrier", "retriever", "poodle", "bulldog", "corgi", "dachshund", "husky"],
+    &["car", "sedan", "coupe", "vehicle", "automobile", "convertible", "suv"],
+    &["bike", "bicycle"],
+    &["motorcycle", "motorbike"],
+    &["bird", "parrot", "parakeet"],
+    &["rabbit", "bunny"],
+    &["shoe", "sneaker", "boot", "trainer"],
+    &["teddy bear", "teddy", "stuffed bear", "stuffed animal", "plush toy", "bear"],
+    &["cup", "mug"],
+    &["bag", "handbag", "purse", "backpack"],
+    &["sofa", "couch"],
+];
+
+/// What the thing may be called.
+fn called(class_noun: &str) -> Vec<String> {
+    let class = class_noun.trim().to_lowercase();
+    let one = singular(&class);
+    let kind = KINDS.iter().find(|kind| kind[0] == class || kind[0] == one || kind[1..].contains(&class.as_str()));
+    let mut nouns = vec![class];
+    nouns.extend(kind.into_iter().flat_map(|kind| kind.iter()).map(|&noun| noun.to_owned()));
+    nouns.dedup();
+    nouns
+}
+
+/// The noun phrase of the class, or the caption's first, becomes the concept.
+pub(crate) fn bind(draft: &mut Draft, class_noun: Option<&str>) -> Option<Subject> {
+    let class = class_noun.map(str::trim).filter(|noun| !noun.is_empty());
+    for noun in class.map(called).unwrap_or_default() {
+        for place in 0..draft.sentences.len() {
+            let words = &mut draft.sentences[place].words;
+            if let Some((at, plural)) = (0..words.len()).find_map(|at| stands(words, at, &noun)) {
+                let subject = take(words, at, plural && !noun.ends_with('s'));
+                return Some(also(subject, class));
+            }
+        }
+    }
+    let words = &mut draft.sentences.first_mut()?.words;
+    let at = first(words)?;
+    let known = class.is_some();
+    if known && words[at].is(PERSON | PERSONS) {
+        return None;
+    }
+    let plural = words[at].is(PERSONS) || words[backward(words, at)..at].iter().any(|word| number(word).is_some_and(|count| count > 1));
+    Some(also(take(words, at, plural), class))
+}
+
+fn also(mut subject: Subject, class: Option<&str>) -> Subject {
+    subject.nouns.extend(class.map(called).unwrap_or_default());
+    subject
+}
+
+/// The last word of the class noun, if it stands at `at` and is no part of a compound; whether it is in the plural.
+fn stands(words: &[Word], at: usize, noun: &str) -> Option<(usize, bool)> {
+    let parts: Vec<&str> = noun.split_whitespace().collect();
+    let (last, before) = parts.split_last()?;
+    let end = at + before.len();
+    let head = words.get(end)?;
+    let plural = head.key != *last && singular(&head.key) == *last && head.key.len() > 2;
+    let same = words[at..end].iter().zip(before).all(|(word, part)| word.key == *part);
+    let alone = words.get(end + 1).is_none_or(|next| next.is(STOP | VERB | ING | ED | STATE | ADV) || next.is(PUNCT | CONCEPT));
+    (same && alone && (head.key == *last || plural)).then_some((end, plural))
+}
+
+/// The head of the caption's first noun phrase, behind "a close-up of" and "the front of".
+fn first(words: &[Word]) -> Option<usize> {
+    const SIDES: &[&str] = &["front", "back", "side", "rear", "interior", "top", "view", "inside", "lot"];
+    let mut from = 0;
+    loop {
+        let (phrase, head) = forward(words, from)?;
+        let of = words.get(phrase.end).is_some_and(|next| next.key == "of");
+        if of && (words[head].is(MEDIUM) || SIDES.contains(&words[head].key.as_str()) || partitive(&words[head])) {
+            from = phrase.end + 1;
+        } else {
+            return Some(head);
+        }
+    }
+}
+
+fn partitive(word: &Word) -> bool {
+    matches!(word.key.as_str(), "pair" | "bunch" | "set" | "pack" | "piece" | "stack" | "pile" | "slice" | "couple" | "group")
+}
+
+/// Puts the concept for the noun phrase whose head is at `head`.
+fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
+    let noun = words[head].key.clone();
+    let mut start = backward(words, head);
+    let counted = words[start..head].iter().any(|word| word.is(NUM) && word.key != "one");
+    if plural && counted {
+        several(words, head);
+        return Subject::thing(vec![singular(&noun)], false);
+    }
+    if start >= 2 && words[start - 1].key == "of" && partitive(&words[start - 2]) {
+        start = backward(words, start - 2);
+    }
+    let mut end = head + 1;
+    if words.get(end).is_some_and(|next| next.key == "of") {
+        if words[head].is(VESSEL) {
+            words.splice(end..=end, [Word::new("filled", true), Word::new("with", true)]);
+        } else if let Some((phrase, _)) = forward(words, end + 1) {
+            end = phrase.end;
+        }
+    }
+    let genitive = words.get(end).is_some_and(|next| next.is(GENITIVE));
+    let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
+    let acts = |word: &&Word| word.is(STATE) || ["sleeping", "sitting", "standing", "running", "jumping", "playing", "walking", "lying", "laying", "flying", "swimming", "resting", "eating", "yawning", "smiling"].contains(&word.key.as_str());
+    if !genitive {
+        put.extend(words[start..head].iter().filter(acts).map(|word| Word::new(&word.text, true)));
+    }
+    words.splice(start..end, put);
+    let other = |word: &Word| word.key == noun || singular(&word.key) == noun;
+    let alone = !(0..words.len()).any(|at| other(&words[at]) && words[backward(words, at)].key != "the");
+    Subject::thing(vec![noun], alone)
+}
+
+/// Colours, materials, fur, handles.
+pub(crate) fn make(draft: &mut Draft) {
+    for sentence in &mut draft.sentences {
+        let owner = |words: &[Word], at: usize| at > 0 && words[at - 1].is(CONCEPT) || words[0].key == "it";
+        let governs = |words: &[Word], at: usize| governor(words, at, &["with", "has", "have", "having"]).filter(|_| owner(words, at));
+        sift(&mut sentence.words, &governs, &|words, item| words[item.head].is(PART).then_some(item.own));
+        adjectives(&mut sentence.words, MAKE);
+        let words = &mut sentence.words;
+        if let Some(at) = words.iter().position(|word| word.is(CONCEPT)).map(|at| at + 1) {
+            if says(words, at, "made of") || says(words, at, "made from") {
+                let end = forward(words, at + 2).map_or(at + 2, |(phrase, _)| phrase.end);
+                words.drain(at..end);
+            }
+            let relative = words.get(at).is_some_and(|word| matches!(word.key.as_str(), "that" | "which")) && words.get(at + 1).is_some_and(|word| word.key == "is");
+            let run = words.iter().skip(at + 2).take_while(|word| word.is(MAKE | ADV) || word.key == "and").count();
+            if relative && run > 0 && words[at + 2..at + 2 + run].iter().any(|word| word.is(MAKE)) && !words.get(at + 2 + run).is_some_and(|next| next.is(ADJ)) {
+                words.drain(at..at + 2 + run);
+            }
+        }
+    }
+    draft.sentences.retain(|sentence| {
+        let own = sentence.words.first().is_some_and(|word| word.key == "its" || word.key == "it" || word.is(DET));
+        !(own && tells_only(&sentence.words, PART, MAKE))
+    });
+}
+
+/// Whether a tag is nothing but the class noun and how the thing looks: `cat`, `orange cat`.
+pub(crate) fn names(tag: &[Word], class_noun: &str) -> bool {
+    called(class_noun).iter().any(|noun| {
+        let length = noun.split_whitespace().count();
+        let Some(at) = tag.len().checked_sub(length) else { return false };
+        stands(tag, at, noun).is_some() && tag[..at].iter().all(|word| word.is(MAKE | NUM))
+    })
+}

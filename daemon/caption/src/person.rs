@@ -1,0 +1,263 @@
+//! Face mode: the words for a person become the concept, and what the person always looks like goes unsaid.
+
+use crate::{
+    clean::{governor, says},
+    lexicon::{
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MOOD, NUM, PERSON, PERSONS, POSS, PREP, PRON, PUNCT,
+        ROLE, STATE, STOP,
+    },
+    phrases::{backward, forward, sift},
+    subject::Subject,
+    words::{Draft, PLACEHOLDER, Word, number, spelt},
+};
+
+/// The first person of the caption becomes the concept.
+pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
+    let people: Vec<(usize, usize)> = (0..draft.sentences.len())
+        .flat_map(|place| (0..draft.sentences[place].words.len()).map(move |at| (place, at)))
+        .filter(|&(place, at)| is_person(&draft.sentences[place].words, at, PERSON | PERSONS))
+        .collect();
+    let single = people.iter().copied().find(|&(place, at)| draft.sentences[place].words[at].is(PERSON));
+    let first = people.first().copied();
+    match (single, first) {
+        (Some((place, at)), _) if Some(place) == first.map(|(place, _)| place) || place == 0 => {
+            let noun = draft.sentences[place].words[at].clone();
+            let alone = !people.iter().any(|&other| other != (place, at) && is_other(draft, other, &noun));
+            replace(&mut draft.sentences[place].words, at);
+            Some(Subject::person(&noun, alone))
+        }
+        (_, Some((place, at))) => {
+            let noun = draft.sentences[place].words[at].clone();
+            several(&mut draft.sentences[place].words, at);
+            Some(Subject::person(&noun, false))
+        }
+        _ => pronoun(draft),
+    }
+}
+
+/// A person that is not in "woman's" compound with something else: "man cave", "baby carriage".
+fn is_person(words: &[Word], at: usize, classes: u64) -> bool {
+    const THINGS: &[&str] =
+        &["statue", "figurine", "doll", "mannequin", "cave", "stroller", "carriage", "group", "team", "band", "chair", "bath"];
+    let next = words.get(at + 1).map(|word| word.key.as_str());
+    let noun = words[at].is(classes) && !next.is_some_and(|next| THINGS.contains(&next));
+    // "female tennis player": the head is yet to come.
+    let goes_on = words[at].is(ADJ) && words.get(at + 1).is_some_and(|next| !next.is(STOP | ING | ED | ADV | STATE));
+    let compound = words.get(at + 1).is_some_and(|next| next.is(PERSON));
+    noun && !goes_on && !compound
+}
+
+/// Whether there is another of the same sex, so that "she" is not clear.
+fn is_other(draft: &Draft, (place, at): (usize, usize), noun: &Word) -> bool {
+    let words = &draft.sentences[place].words;
+    let start = backward(words, at);
+    let definite = words[start].key == "the";
+    let _ = noun;
+    !definite
+}
+
+/// "a smiling young woman" becomes "<concept> smiling"; a role is told: "<concept> as a nurse".
+fn replace(words: &mut Vec<Word>, head: usize) {
+    let start = backward(words, head);
+    let genitive = words.get(head + 1).is_some_and(|next| next.is(GENITIVE));
+    let coordinated = words.get(head + 1).is_some_and(|next| next.key == "and") && {
+        words.get(head + 2).is_some_and(|next| next.is(PERSON))
+    };
+    let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
+    if !genitive {
+        put.extend(behind(&words[start..head], &words[head], coordinated));
+    }
+    if coordinated {
+        let other = words[head + 2].text.clone();
+        let article = if crate::lexicon::vowel(&other) == Some(true) { "an" } else { "a" };
+        words.insert(head + 2, Word::new(article, true));
+    }
+    words.splice(start..=head, put);
+}
+
+/// What is said of a person before the noun, as it is said behind a name.
+fn behind(before: &[Word], noun: &Word, coordinated: bool) -> Vec<Word> {
+    let mut put: Vec<Word> = Vec::new();
+    let doing = before.iter().filter(|word| (word.is(ING | ED | STATE)) && !word.is(LOOKS | MOOD));
+    for word in doing {
+        if !put.is_empty() {
+            put.push(Word::new("and", true));
+        }
+        put.push(Word::new(&word.text, true));
+    }
+    if let Some(mood) = before.iter().find(|word| word.is(MOOD)) {
+        put.extend([Word::new("looking", true), Word::new(&mood.text, true)]);
+    }
+    if noun.is(ROLE) && !coordinated {
+        let known = |word: &&Word| !word.is(LOOKS | MOOD | ING | ED | STATE | NUM | PUNCT | ADV | CONJ | POSS | PERSON) && !word.is(crate::lexicon::DET);
+        put.extend([Word::new("as", true), Word::new("a", true)]);
+        put.extend(before.iter().filter(known).cloned().map(|word| word.apart()));
+        put.push(Word::new(&noun.text, true));
+    }
+    put
+}
+
+/// "two women" becomes "<concept> and another woman"; "a group of people" comes behind the concept.
+pub(crate) fn several(words: &mut Vec<Word>, head: usize) {
+    let start = backward(words, head);
+    let spaced = words[start].spaced;
+    let noun = words[head].text.clone();
+    let group = start >= 2 && words[start - 1].key == "of" && {
+        matches!(words[start - 2].key.as_str(), "group" | "couple" | "crowd" | "pair" | "bunch" | "team")
+    };
+    let looks: Vec<Word> = words[start..head].iter().filter(|word| !word.is(NUM)).cloned().collect();
+    let count = words[start..head].iter().find(|word| word.is(NUM)).cloned();
+    let mut put = vec![Word::new(PLACEHOLDER, spaced)];
+    let pair = count.as_ref().and_then(number) == Some(2)
+        || group && matches!(words[start - 2].key.as_str(), "couple" | "pair")
+        || words[head].key == "couple";
+    let from = if group { backward(words, start - 2) } else { start };
+    if pair {
+        put.extend([Word::new("and", true), Word::new("another", true)]);
+        put.extend(looks.iter().filter(|word| !word.is(crate::lexicon::DET)).cloned());
+        put.push(Word::new(&singular(&noun), true));
+    } else if group {
+        put.push(Word::new("with", true));
+        put.extend(words[from..=head].iter().cloned().map(|word| word.apart()));
+    } else {
+        put.push(Word::new("and", true));
+        match count.as_ref().and_then(|count| number(count).map(|number| number - 1)) {
+            Some(others) => put.push(Word::new(&spelt(others), true)),
+            None => put.extend(count.map(|count| count.apart())),
+        }
+        if !matches!(noun.to_lowercase().as_str(), "family" | "crowd") {
+            put.push(Word::new("other", true));
+        }
+        put.extend(looks.iter().filter(|word| !word.is(crate::lexicon::DET)).cloned());
+        put.push(Word::new(&noun, true));
+    }
+    words.splice(from..=head, put);
+}
+
+/// The singular of a noun.
+pub(crate) fn singular(noun: &str) -> String {
+    match noun.to_lowercase().as_str() {
+        "people" | "persons" | "couple" => "person".into(),
+        "women" => "woman".into(),
+        "men" => "man".into(),
+        "children" => "child".into(),
+        "ladies" => "lady".into(),
+        "babies" => "baby".into(),
+        "gentlemen" => "gentleman".into(),
+        key if key.ends_with("ies") => format!("{}y", &noun[..noun.len() - 3]),
+        key if ["ses", "xes", "ches", "shes"].iter().any(|end| key.ends_with(end)) => noun[..noun.len() - 2].into(),
+        _ => noun.strip_suffix('s').unwrap_or(noun).to_owned(),
+    }
+}
+
+/// A caption that begins with "she is".
+fn pronoun(draft: &mut Draft) -> Option<Subject> {
+    let words = &mut draft.sentences.first_mut()?.words;
+    let noun = match words.first()?.key.as_str() {
+        "she" => "woman",
+        "he" => "man",
+        _ => return None,
+    };
+    words[0] = Word::new(PLACEHOLDER, false);
+    Some(Subject::person(&Word::new(noun, true), true))
+}
+
+/// Age, hair, eyes, skin, build, origin.
+pub(crate) fn looks(draft: &mut Draft) {
+    for sentence in &mut draft.sentences {
+        ages(&mut sentence.words);
+        let governs = |words: &[Word], at: usize| {
+            // What another person looks like tells the concept from her.
+            let other = at > 0 && words[at - 1].is(PERSON | PERSONS);
+            governor(words, at, &["with", "has", "have", "having"]).filter(|_| !other)
+        };
+        sift(&mut sentence.words, &governs, &|words, item| {
+            let shut = words[item.phrase.start..item.end].iter().any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide"));
+            (words[item.head].is(FEATURE) && !shut).then_some(item.own)
+        });
+        appositions(&mut sentence.words);
+        adjectives(&mut sentence.words, LOOKS);
+    }
+    draft.sentences.retain(|sentence| !tells_only(&sentence.words, FEATURE, LOOKS));
+}
+
+/// Whether a sentence tells nothing but looks: "Her hair is long.", "She is young."
+pub(crate) fn tells_only(words: &[Word], features: u64, looks: u64) -> bool {
+    if words.iter().any(|word| word.is(CONCEPT)) {
+        return false;
+    }
+    let subject = forward(words, 0);
+    let owned = words.first().is_some_and(|word| word.is(POSS)) || words.iter().take(4).any(|word| word.is(GENITIVE)) || words.first().is_some_and(|word| word.key == "the");
+    let head = subject.map(|(phrase, head)| match words.get(phrase.end) {
+        Some(next) if next.is(GENITIVE) => forward(words, phrase.end + 1).map_or(head, |(_, head)| head),
+        _ => head,
+    });
+    let shut = words.iter().any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide" | "looking" | "focused"));
+    if owned && !shut && head.is_some_and(|head| words[head].is(features)) {
+        return true;
+    }
+    let Some(verb) = words.iter().position(|word| word.is(AUX)) else { return words.iter().all(|word| word.is(PRON)) };
+    let says = words[verb..].iter().all(|word| word.is(AUX | ADV | CONJ | PUNCT) || word.is(looks));
+    let person = words[..verb].iter().all(|word| word.is(PRON)) || head.is_some_and(|head| head < verb && words[head].is(PERSON));
+    let again = verb + 1 < words.len() && words[verb].key == "is" && {
+        forward(words, verb + 1).is_some_and(|(phrase, head)| words[head].is(PERSON) && !words[head].is(ROLE) && phrase.end == words.len())
+    };
+    person && (says || again)
+}
+
+/// "She is young and is smiling" becomes "She is smiling".
+pub(crate) fn adjectives(words: &mut Vec<Word>, looks: u64) {
+    let Some(verb) = words.iter().position(|word| word.is(AUX)) else { return };
+    let subject = verb > 0 && words[..verb].iter().all(|word| word.is(PRON | CONCEPT) || word.is(crate::lexicon::DET) || word.is(PERSON | LOOKS));
+    let run = words[verb + 1..].iter().take_while(|word| word.is(looks | ADV) || word.key == "and" || word.key == ",").count();
+    let next = verb + 1 + run;
+    let told = words[verb + 1..next].iter().any(|word| word.is(looks));
+    if subject && told && words.get(next).is_some_and(|word| word.is(AUX)) {
+        words.drain(verb..next);
+    } else if subject && told && words.get(next).is_some_and(|word| word.is(PREP)) && words[next].key == "with" {
+        words.splice(verb..=next, [Word::new("has", true)]);
+    }
+}
+
+/// "in her mid-twenties", "of Asian descent", "aged 25", "25 years old".
+fn ages(words: &mut Vec<Word>) {
+    const ORIGINS: &[&str] = &["descent", "ethnicity", "origin", "heritage", "background", "age"];
+    let mut at = 0;
+    while at < words.len() {
+        let length = match words[at].key.as_str() {
+            "in" if words.get(at + 1).is_some_and(|word| word.is(POSS)) => {
+                let decade = (at + 2..(at + 7).min(words.len())).rev().find(|&end| is_decade(&words[end]));
+                decade.filter(|&end| words[at + 2..end].iter().all(|word| is_decade(word) || matches!(word.key.as_str(), "early" | "mid" | "late" | "to" | "or" | "-"))).map(|end| end + 1 - at)
+            }
+            "of" => forward(words, at + 1).filter(|&(_, head)| ORIGINS.contains(&words[head].key.as_str())).map(|(phrase, _)| phrase.end - at),
+            "aged" if words.get(at + 1).is_some_and(|word| word.is(NUM)) => Some(2),
+            "around" | "about" if says(words, at + 2, "years old") => Some(4),
+            _ if words[at].is(NUM) && says(words, at + 1, "years old") => Some(3),
+            _ => None,
+        };
+        match length {
+            Some(length) => drop(words.drain(at..at + length)),
+            None => at += 1,
+        }
+    }
+}
+
+fn is_decade(word: &Word) -> bool {
+    let key = word.key.rsplit('-').next().unwrap_or_default();
+    let figures = key.strip_suffix("s").or(key.strip_suffix("'s")).is_some_and(|figures| figures.parse::<u8>().is_ok());
+    figures || matches!(key, "teens" | "twenties" | "thirties" | "forties" | "fifties" | "sixties" | "seventies" | "eighties")
+}
+
+/// ", a young woman," behind the concept.
+fn appositions(words: &mut Vec<Word>) {
+    let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) else { return };
+    if !words.get(concept + 1).is_some_and(|word| word.key == ",") {
+        return;
+    }
+    let Some((phrase, head)) = forward(words, concept + 2) else { return };
+    let article = matches!(words[phrase.start].key.as_str(), "a" | "an" | "the");
+    let person = words[head].is(PERSON) && !words[head].is(ROLE);
+    if article && person && words.get(phrase.end).is_none_or(|next| next.key == "," || next.is(PREP | ING)) {
+        words.drain(concept + 1..phrase.end);
+    }
+}
