@@ -1,0 +1,78 @@
+//! Pictures from files as models expect them: upright, eight bits, RGB, alpha gone the way that the model's authors let it go.
+
+use std::io;
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, RgbaImage};
+
+use crate::error::{Error, Result};
+
+/// What becomes of transparency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpha {
+    /// The picture is laid over white, as Pillow's `alpha_composite` does it.
+    White,
+    /// The picture is pasted onto white through its alpha, as Pillow's `paste` does it (one level apart from the other now and then).
+    Paste,
+    /// Alpha is left out, whatever colours it hid.
+    Drop,
+}
+
+/// No picture of more pixels along a side, and no decoder that asks for more memory (bytes).
+const MAX_SIDE: u32 = 32_768;
+const MAX_MEMORY: u64 = 1 << 30;
+
+/// Opens a picture: turned upright as its EXIF data says, converted to eight bits and RGB.
+///
+/// # Errors
+/// When the file can't be read, is no picture of a known format, or is too large.
+pub fn open(path: &Path, alpha: Alpha) -> Result<RgbImage> {
+    let name = path.display().to_string();
+    let unreadable = |error: io::Error| Error::picture(&name, format!("it can't be read ({error})"));
+    let broken = |error: image::ImageError| Error::picture(&name, format!("it can't be decoded ({error})"));
+    let mut reader = ImageReader::open(path).and_then(|reader| reader.with_guessed_format()).map_err(unreadable)?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    // A picture whose EXIF data is damaged is shown as it lies.
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    picture.apply_orientation(orientation);
+    Ok(flatten(picture, alpha))
+}
+
+/// A decoded picture in eight bits and RGB.
+pub fn flatten(picture: DynamicImage, alpha: Alpha) -> RgbImage {
+    if !picture.color().has_alpha() || alpha == Alpha::Drop {
+        return picture.into_rgb8();
+    }
+    let over = match alpha {
+        Alpha::White => composite,
+        Alpha::Paste | Alpha::Drop => paste,
+    };
+    over_white(&picture.into_rgba8(), over)
+}
+
+fn over_white(picture: &RgbaImage, over: fn(u32, u32) -> u8) -> RgbImage {
+    let mut flat = RgbImage::new(picture.width(), picture.height());
+    for (new, old) in flat.pixels_mut().zip(picture.pixels()) {
+        let [r, g, b, a] = old.0.map(u32::from);
+        *new = Rgb([over(r, a), over(g, a), over(b, a)]);
+    }
+    flat
+}
+
+/// `AlphaComposite.c` of Pillow over opaque white: seven more bits until the division by 255.
+fn composite(value: u32, alpha: u32) -> u8 {
+    let sum = (value * alpha + 255 * (255 - alpha)) * 128 + (0x80 << 7);
+    ((((sum >> 8) + sum) >> 8) >> 7) as u8
+}
+
+/// `Paste.c` of Pillow onto white.
+fn paste(value: u32, alpha: u32) -> u8 {
+    let sum = value * alpha + 255 * (255 - alpha) + 128;
+    (((sum >> 8) + sum) >> 8) as u8
+}
