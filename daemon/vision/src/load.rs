@@ -10,10 +10,8 @@ use crate::error::{Error, Result};
 /// What becomes of transparency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alpha {
-    /// The picture is laid over white, as Pillow's `alpha_composite` does it.
+    /// The picture is laid over white, as Pillow's `alpha_composite` and `paste` do it.
     White,
-    /// The picture is pasted onto white through its alpha, as Pillow's `paste` does it (one level apart from the other now and then).
-    Paste,
     /// Alpha is left out, whatever colours it hid.
     Drop,
 }
@@ -46,33 +44,20 @@ pub fn open(path: &Path, alpha: Alpha) -> Result<RgbImage> {
 
 /// A decoded picture in eight bits and RGB.
 pub fn flatten(picture: DynamicImage, alpha: Alpha) -> RgbImage {
-    if !picture.color().has_alpha() || alpha == Alpha::Drop {
-        return picture.into_rgb8();
-    }
-    let over = match alpha {
-        Alpha::White => composite,
-        Alpha::Paste | Alpha::Drop => paste,
-    };
-    over_white(&picture.into_rgba8(), over)
+    if picture.color().has_alpha() && alpha == Alpha::White { over_white(&picture.into_rgba8()) } else { picture.into_rgb8() }
 }
 
-fn over_white(picture: &RgbaImage, over: fn(u32, u32) -> u8) -> RgbImage {
+fn over_white(picture: &RgbaImage) -> RgbImage {
     let mut flat = RgbImage::new(picture.width(), picture.height());
     for (new, old) in flat.pixels_mut().zip(picture.pixels()) {
         let [r, g, b, a] = old.0.map(u32::from);
-        *new = Rgb([over(r, a), over(g, a), over(b, a)]);
+        *new = Rgb([blend(r, a), blend(g, a), blend(b, a)]);
     }
     flat
 }
 
-/// `AlphaComposite.c` of Pillow over opaque white: seven more bits until the division by 255.
-fn composite(value: u32, alpha: u32) -> u8 {
-    let sum = (value * alpha + 255 * (255 - alpha)) * 128 + (0x80 << 7);
-    ((((sum >> 8) + sum) >> 8) >> 7) as u8
-}
-
-/// `Paste.c` of Pillow onto white.
-fn paste(value: u32, alpha: u32) -> u8 {
+/// `value` over white, divided by 255 as Pillow's `Paste.c` does it; `AlphaComposite.c` gives the same for all values.
+fn blend(value: u32, alpha: u32) -> u8 {
     let sum = value * alpha + 255 * (255 - alpha) + 128;
     (((sum >> 8) + sum) >> 8) as u8
 }
