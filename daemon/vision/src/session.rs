@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use ort::session::builder::SessionBuilder;
 use ort::session::{Session as OrtSession, SessionInputValue};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
@@ -100,19 +101,25 @@ impl Session {
     /// # Errors
     /// When no runtime is loaded, the file is missing or no sound model, or `device` can't be used.
     pub fn open(path: &Path, device: Device) -> Result<Self> {
-        let environment = runtime::environment()?;
-        check(path)?;
-        let broken = |error: ort::Error| Error::model(path, format!("ONNX Runtime refuses it ({error})"));
-        let mut builder = OrtSession::builder(&environment).map_err(broken)?;
-        if let Some(provider) = runtime::provider(device) {
-            let refused = |error: ort::Error<_>| Error::Provider { reason: error.message().to_owned() };
-            builder = builder.with_execution_providers([provider]).map_err(refused)?;
-        }
+        let mut builder = builder(path, device)?;
         // The path goes in as it was given: hub caches are links, and weights lie beside the link, not beside its target.
-        let session = builder.commit_from_file(path).map_err(broken)?;
+        let session = builder.commit_from_file(path).map_err(|error| refused(path, &error))?;
+        Ok(Self::of(path, device, session))
+    }
+
+    /// Opens `model`, the content of the file at `path` after a change; weights in files beside it are not found.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub(crate) fn from_memory(path: &Path, model: &[u8], device: Device) -> Result<Self> {
+        let session = builder(path, device)?.commit_from_memory(model).map_err(|error| refused(path, &error))?;
+        Ok(Self::of(path, device, session))
+    }
+
+    fn of(path: &Path, device: Device, session: OrtSession) -> Self {
         let inputs = session.inputs().iter().map(slot).collect();
         let outputs = session.outputs().iter().map(slot).collect();
-        Ok(Self { path: path.to_owned(), device, inputs, outputs, session })
+        Self { path: path.to_owned(), device, inputs, outputs, session }
     }
 
     /// What the model takes, in its order.
@@ -223,6 +230,20 @@ impl Session {
             format!("it has no {what} `{name}` (it has {}); it is another kind of model", names.join(", ")),
         )
     }
+}
+
+fn builder(path: &Path, device: Device) -> Result<SessionBuilder> {
+    let environment = runtime::environment()?;
+    check(path)?;
+    let builder = OrtSession::builder(&environment).map_err(|error| refused(path, &error))?;
+    let Some(provider) = runtime::provider(device) else { return Ok(builder) };
+    builder
+        .with_execution_providers([provider])
+        .map_err(|error| Error::Provider { reason: error.message().to_owned() })
+}
+
+fn refused(path: &Path, error: &ort::Error) -> Error {
+    Error::model(path, format!("ONNX Runtime refuses it ({error})"))
 }
 
 /// What people do to model files often enough to be told in plain words.
