@@ -63,6 +63,14 @@ pub enum Error {
         /// Why, in the runtime's words.
         reason: String,
     },
+    /// A server that was to write captions did not do so: go on without it.
+    #[error("the caption server at {url} {what}")]
+    Endpoint {
+        /// The server's address, without its path.
+        url: String,
+        /// What it did, as the rest of the sentence.
+        what: String,
+    },
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -3,6 +3,7 @@
 pub mod blip;
 mod captioner;
 mod checkpoint;
+pub mod endpoint;
 mod error;
 pub mod faces;
 pub mod florence2;
