@@ -3,6 +3,7 @@
 //! As in Pillow 12 (`Resample.c`): a horizontal pass, then a vertical one, each with coefficients in fixed point of 22
 //! bits and a clamp to 8 bits after it. (Pillow 13 chooses the order of the passes by size.)
 
+use std::borrow::Cow;
 use std::f64::consts::PI;
 
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
@@ -77,14 +78,14 @@ where
     if old_width == 0 || old_height == 0 || width == 0 || height == 0 {
         return ImageBuffer::new(width, height);
     }
-    let mut pixels = picture.as_raw().to_vec();
+    let mut pixels = Cow::Borrowed(picture.as_raw());
     if width != old_width {
-        pixels = across::<N>(&pixels, old_width as usize, &taps(old_width, width, filter));
+        pixels = Cow::Owned(across::<N>(&pixels, old_width as usize, &taps(old_width, width, filter)));
     }
     if height != old_height {
-        pixels = down(&pixels, width as usize * N, &taps(old_height, height, filter));
+        pixels = Cow::Owned(down(&pixels, width as usize * N, &taps(old_height, height, filter)));
     }
-    ImageBuffer::from_raw(width, height, pixels).expect("bug: the passes give width x height pixels")
+    ImageBuffer::from_raw(width, height, pixels.into_owned()).expect("bug: the passes give width x height pixels")
 }
 
 /// The pixels that one new pixel is made of: from where, and their weights in fixed point.

@@ -39,6 +39,9 @@ static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 pub fn open(library: &Path) -> Result<()> {
     let library = std::path::absolute(library)
         .map_err(|error| Error::LibraryMissing { what: format!("{} is no path: {error}", library.display()) })?;
+    if !library.is_file() {
+        return Err(Error::LibraryMissing { what: format!("there is no file {}", library.display()) });
+    }
     let mut loaded = loaded();
     if let Some(before) = loaded.as_ref() {
         return if before.library == library {
@@ -47,9 +50,6 @@ pub fn open(library: &Path) -> Result<()> {
             let reason = format!("this process already uses {}", before.library.display());
             Err(Error::LibraryRefused { path: library, reason })
         };
-    }
-    if !library.is_file() {
-        return Err(Error::LibraryMissing { what: format!("there is no file {}", library.display()) });
     }
     let environment = environment_of(&library)?;
     *loaded = Some(Loaded { library, environment });

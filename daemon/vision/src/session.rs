@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use ort::session::builder::SessionBuilder;
@@ -103,8 +104,7 @@ impl Session {
     pub fn open(path: &Path, device: Device) -> Result<Self> {
         let mut builder = builder(path, device)?;
         // The path goes in as it was given: hub caches are links, and weights lie beside the link, not beside its target.
-        let session = builder.commit_from_file(path).map_err(|error| refused(path, &error))?;
-        Ok(Self::of(path, device, session))
+        guarded(path, move || builder.commit_from_file(path)).map(|session| Self::of(path, device, session))
     }
 
     /// Opens `model`, the content of the file at `path` after a change; weights in files beside it are not found.
@@ -112,8 +112,8 @@ impl Session {
     /// # Errors
     /// Those of [`Self::open`].
     pub(crate) fn from_memory(path: &Path, model: &[u8], device: Device) -> Result<Self> {
-        let session = builder(path, device)?.commit_from_memory(model).map_err(|error| refused(path, &error))?;
-        Ok(Self::of(path, device, session))
+        let mut builder = builder(path, device)?;
+        guarded(path, move || builder.commit_from_memory(model)).map(|session| Self::of(path, device, session))
     }
 
     fn of(path: &Path, device: Device, session: OrtSession) -> Self {
@@ -237,9 +237,15 @@ fn builder(path: &Path, device: Device) -> Result<SessionBuilder> {
     check(path)?;
     let builder = OrtSession::builder(&environment).map_err(|error| refused(path, &error))?;
     let Some(provider) = runtime::provider(device) else { return Ok(builder) };
-    builder
-        .with_execution_providers([provider])
-        .map_err(|error| Error::Provider { reason: error.message().to_owned() })
+    builder.with_execution_providers([provider]).map_err(|error| Error::Provider { reason: error.message().to_owned() })
+}
+
+/// Opens a model. Reading what kinds of values it has panics in `ort` where a damaged file names kinds that are no tensors.
+fn guarded(path: &Path, open: impl FnOnce() -> ort::Result<OrtSession>) -> Result<OrtSession> {
+    match panic::catch_unwind(AssertUnwindSafe(open)) {
+        Ok(session) => session.map_err(|error| refused(path, &error)),
+        Err(_) => Err(Error::model(path, "it takes or gives something that is no tensor")),
+    }
 }
 
 fn refused(path: &Path, error: &ort::Error) -> Error {

@@ -8,6 +8,8 @@ mod decoder;
 mod parts;
 mod prepare;
 mod search;
+#[cfg(test)]
+mod stages;
 mod text;
 
 use std::path::Path;

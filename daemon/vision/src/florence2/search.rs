@@ -219,3 +219,78 @@ fn top(values: impl Iterator<Item = f32>, count: usize) -> Vec<(usize, f32)> {
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VOCABULARY: usize = 24;
+
+    /// The table of `tests/captioners/make_search.py`.
+    fn logits(position: usize, token: i64) -> Vec<f32> {
+        let mut state = position as u64 * 1000 + token as u64 + 1;
+        let mut row: Vec<f32> = (0..VOCABULARY)
+            .map(|_| {
+                for _ in 0..3 {
+                    state = (state * 1_103_515_245 + 12_345) & 0x7fff_ffff;
+                }
+                (state >> 8 & 0xffff) as f32 / 8192.0
+            })
+            .collect();
+        row[2] = row[2] / 2.0 + position as f32 / 4.0;
+        row
+    }
+
+    /// Beams, early stopping, length penalty, no repeat, forced first, most tokens; tokens, score.
+    type Case = (usize, serde_json::Value, f64, usize, Option<i64>, usize, Vec<i64>, Option<f32>);
+
+    #[test]
+    fn every_rule_chooses_what_transformers_chooses() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/captioners/search/expected.json");
+        let text = std::fs::read_to_string(path).expect("the cases");
+        let cases: Vec<Case> = serde_json::from_str(&text).expect("cases");
+        for (beams, early, length_penalty, no_repeat, first, max_tokens, ids, score) in cases {
+            let early_stopping = match early.as_bool() {
+                Some(true) => EarlyStopping::Yes,
+                Some(false) => EarlyStopping::No,
+                None => EarlyStopping::Never,
+            };
+            let name = format!("{beams} {early_stopping:?} {length_penalty} {no_repeat} {first:?} {max_tokens}");
+            let last = (no_repeat > 0).then_some(2);
+            let end = vec![2];
+            let rules =
+                Rules { start: 1, end, first, last, no_repeat, max_tokens, beams, length_penalty, early_stopping };
+            let mut position = 0;
+            let mut next = |_: &[usize], tokens: &[i64]| {
+                let rows = tokens.iter().flat_map(|token| logits(position, *token)).collect();
+                position += 1;
+                Ok(rows)
+            };
+            let (got, got_score) = search(&rules, &mut next).expect("nothing fails");
+            assert_eq!(got, ids, "{name}");
+            match (got_score, score) {
+                (Some(got), Some(wanted)) => assert!((got - wanted).abs() < 1e-4, "{name}: {got} for {wanted}"),
+                (got, wanted) => assert_eq!(got, wanted, "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_that_the_model_lacks_is_an_error() {
+        let mut next = |_: &[usize], tokens: &[i64]| Ok(vec![0.0; 4 * tokens.len()]);
+        for beams in [1, 2] {
+            let rules = Rules {
+                start: 1,
+                end: vec![2],
+                first: Some(9),
+                last: None,
+                no_repeat: 3,
+                max_tokens: 5,
+                beams,
+                length_penalty: 1.0,
+                early_stopping: EarlyStopping::Yes,
+            };
+            search(&rules, &mut next).expect_err("there is no token 9");
+        }
+    }
+}

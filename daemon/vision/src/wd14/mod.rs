@@ -236,3 +236,43 @@ fn widest_gap(scores: &[f32]) -> Option<f32> {
     }
     widest.map(|(_, middle)| middle)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(name: &str, kind: TagKind) -> Label {
+        Label { name: name.to_owned(), kind: Some(kind) }
+    }
+
+    fn names(tags: &[Tag]) -> Vec<&str> {
+        tags.iter().map(|tag| tag.name.as_str()).collect()
+    }
+
+    fn seen(options: &Options) -> Seen {
+        let (rating, general, character) = (TagKind::Rating, TagKind::General, TagKind::Character);
+        let mut labels = vec![label("safe", rating), label("a", general), label("b", general), label("c", general)];
+        labels.extend([Label { name: "artist".to_owned(), kind: None }, label("x", character), label("y", character)]);
+        choose(&labels, vec![0.2, 0.35, 0.9, 0.1, 0.99, 0.1, 0.35], options)
+    }
+
+    #[test]
+    fn a_threshold_itself_passes_with_kohya_only() {
+        let space = seen(&Options::of(Manner::Space));
+        assert_eq!((names(&space.general), names(&space.character)), (vec!["b"], vec![]));
+        let kohya = seen(&Options::of(Manner::Kohya));
+        assert_eq!((names(&kohya.general), names(&kohya.character)), (vec!["b", "a"], vec!["y"]));
+        assert_eq!(names(&kohya.in_order), ["a", "b", "y"]);
+        assert_eq!(kohya.rating.map(|tag| tag.name).as_deref(), Some("safe"));
+    }
+
+    #[test]
+    fn the_widest_gap_parts_tags_and_has_a_floor_for_characters() {
+        assert_eq!(widest_gap(&[0.9, 0.8, 0.3, 0.2]), Some(0.55));
+        assert_eq!(widest_gap(&[0.9]), None);
+        let tags = seen(&Options::widest_gap());
+        assert_eq!((names(&tags.general), names(&tags.character)), (vec!["b"], vec!["y"]));
+        let low = Options { character: Threshold::WidestGap(0.4), ..Options::widest_gap() };
+        assert!(seen(&low).character.is_empty());
+    }
+}
