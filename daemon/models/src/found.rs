@@ -126,7 +126,10 @@ fn cached(cache: &Path) -> Vec<Candidate> {
     for (repository, _, folder) in hub::snapshots(cache) {
         let title = repository.rsplit('/').next().unwrap_or(&repository);
         for mut candidate in in_folder(&folder) {
-            let known = known_repository(&repository).find(|known| known.form == candidate.form);
+            let known = known_repository(&repository).find(|known| {
+                let has = |name: &str| candidate.pieces.iter().any(|piece| piece.path.ends_with(name));
+                known.form == candidate.form && known.files.iter().all(|file| has(file.name))
+            });
             if candidate.name == folder.file_name().and_then(|name| name.to_str()).unwrap_or_default() {
                 candidate.name = title.to_owned();
             }

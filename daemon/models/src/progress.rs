@@ -5,7 +5,7 @@ use crate::error::{ModelsError, Result};
 /// What is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
-    /// Another program fetches the same file; ours waits for it.
+    /// Nothing moves: another program fetches the same file, or a broken connection is tried again in a moment.
     Waiting,
     /// Bytes come from the hub.
     Downloading,
@@ -46,11 +46,6 @@ impl<'a> Meter<'a> {
     /// Begins a stage that will handle `of` bytes.
     pub(crate) fn stage(&mut self, doing: Doing, of: u64) {
         (self.doing, self.bytes, self.of) = (doing, 0, of);
-    }
-
-    /// Goes on with the count, under another name.
-    pub(crate) fn stage_is(&mut self, doing: Doing) {
-        self.doing = doing;
     }
 
     /// Turns to another file.

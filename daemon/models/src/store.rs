@@ -7,7 +7,7 @@ use crate::catalogue::{Home, Known, known, known_digest, rank};
 use crate::digest;
 use crate::error::{ModelsError, Result};
 use crate::form::{Form, Purpose};
-use crate::hub::{Hub, Order, Wish};
+use crate::hub::{Hub, Order, Wish, is_shown};
 use crate::progress::{Doing, Meter, Watch};
 use crate::recognise::{self, Candidate};
 use crate::record::{self, File, Installed, Origin};
@@ -300,19 +300,24 @@ impl Store {
     }
 }
 
-/// Deletes a file of the cache and the blob that it links to; returns the bytes freed.
+/// Deletes a file of the cache, and the blob that it links to unless another snapshot does too; returns the bytes freed.
 fn delete(path: &Path) -> Result<u64> {
     let blob = fs::read_link(path).ok().and_then(|to| Some(path.parent()?.join(to)));
-    let mut freed = 0;
-    for path in [Some(path.to_owned()), blob].into_iter().flatten() {
-        let bytes = fs::symlink_metadata(&path).map_or(0, |about| if about.is_file() { about.len() } else { 0 });
-        match fs::remove_file(&path) {
-            Ok(()) => freed += bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(ModelsError::io("remove", &path, error)),
-        }
+    let mut freed = unlink(path)?;
+    if let Some(blob) = blob.filter(|blob| !is_shown(blob)) {
+        freed += unlink(&blob)?;
     }
     Ok(freed)
+}
+
+/// Deletes a file or link; returns the bytes of a file.
+fn unlink(path: &Path) -> Result<u64> {
+    let bytes = fs::symlink_metadata(path).map_or(0, |about| if about.is_file() { about.len() } else { 0 });
+    match fs::remove_file(path) {
+        Ok(()) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(ModelsError::io("remove", path, error)),
+    }
 }
 
 /// Reads every file for its size and digest.

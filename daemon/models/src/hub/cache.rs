@@ -138,6 +138,23 @@ pub(crate) fn snapshots(cache: &Path) -> Vec<(String, String, PathBuf)> {
     found
 }
 
+/// Whether any snapshot of its repository still links to `blob`.
+pub(crate) fn is_shown(blob: &Path) -> bool {
+    let Some(repository) = blob.parent().and_then(Path::parent) else { return false };
+    let mut left = vec![(repository.join("snapshots"), 0)];
+    while let Some((folder, depth)) = left.pop() {
+        for path in sorted(&folder) {
+            match fs::read_link(&path) {
+                Ok(to) if to.file_name() == blob.file_name() => return true,
+                Ok(_) => {}
+                Err(_) if depth < 3 && path.is_dir() => left.push((path, depth + 1)),
+                Err(_) => {}
+            }
+        }
+    }
+    false
+}
+
 fn sorted(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> =
         fs::read_dir(folder).into_iter().flatten().take(MOST).flatten().map(|entry| entry.path()).collect();

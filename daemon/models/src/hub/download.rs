@@ -15,7 +15,7 @@ use super::cache::Shelf;
 use super::wire::{About, Wire};
 use crate::digest::{self, PIECE};
 use crate::error::{ModelsError, Result};
-use crate::progress::{Doing, Meter};
+use crate::progress::Meter;
 
 /// Broken connections in a row, without a byte between them, before giving up.
 const MOST_FAILURES: u32 = 5;
@@ -66,7 +66,7 @@ pub(crate) fn fetch(hub: &Hub, wire: &Wire<'_>, shelf: &Shelf, about: &About, me
 /// The lock file at `path`, locked; waits while another program holds it.
 fn held(path: &Path, meter: &mut Meter<'_>) -> Result<File> {
     let failed = |error| ModelsError::io("lock", path, error);
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+    let file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path).map_err(failed)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -116,7 +116,6 @@ impl<'a, 'm> Download<'a, 'm> {
         let mut hasher = Sha256::new();
         let mark = meter.mark();
         let have = digest::feed(&mut file, path, &mut hasher, meter)?;
-        meter.stage_is(Doing::Downloading);
         Ok(Self { hub, wire, about, meter, path, file, hasher, have, whole: about.bytes, mark })
     }
 

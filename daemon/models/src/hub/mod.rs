@@ -14,8 +14,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use bring::{Fetched, Order, Wish};
-pub(crate) use cache::snapshots;
+pub(crate) use bring::{Order, Wish};
+pub(crate) use cache::{is_shown, snapshots};
 
 /// The hub where models are published.
 const PUBLIC: &str = "https://huggingface.co";
