@@ -1,26 +1,32 @@
 //! From bytes to upright sRGB pixels. Sizes are checked in the header, before anything is decoded.
 
 use crate::Limits;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits as DecoderLimits, RgbImage};
+use image::{
+    DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits as DecoderLimits, RgbImage, RgbaImage,
+};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 use std::io::Cursor;
 
 /// Longer sides than this, in short ones, are refused.
 const STRIP: u32 = 20;
 
-/// Decodes a picture; the error says why not, and what to do.
-pub(crate) fn picture(bytes: &[u8], limits: &Limits, note: &mut dyn FnMut(&str)) -> Result<RgbImage, String> {
-    let (image, profile, format) = open(bytes, limits)?;
-    if format == Some(ImageFormat::Gif) {
-        note("an animation counts by its first picture only");
-    }
-    let mut pixels = over_white(&image);
+/// Upright sRGB pixels.
+pub(crate) struct Decoded {
+    pub image: RgbImage,
+    /// Whether something was transparent, which is white now.
+    pub transparent: bool,
+}
+
+/// Decodes a picture, of an animation the first; the error says why not, and what to do.
+pub(crate) fn picture(bytes: &[u8], limits: &Limits, note: &mut dyn FnMut(&str)) -> Result<Decoded, String> {
+    let (image, profile) = open(bytes, limits)?;
+    let Decoded { image: mut pixels, transparent } = over_white(&image);
     if let Some(profile) = profile
         && let Err(reason) = to_srgb(&mut pixels, &profile)
     {
         note(&format!("its colour profile is not used ({reason}); taken as sRGB"));
     }
-    Ok(pixels)
+    Ok(Decoded { image: pixels, transparent })
 }
 
 /// Decodes a mask: white counts.
@@ -28,22 +34,41 @@ pub(crate) fn mask(bytes: &[u8], limits: &Limits) -> Result<GrayImage, String> {
     Ok(open(bytes, limits)?.0.to_luma8())
 }
 
-type Opened = (DynamicImage, Option<Vec<u8>>, Option<ImageFormat>);
+/// A picture and its colour profile.
+type Opened = (DynamicImage, Option<Vec<u8>>);
 
 fn open(bytes: &[u8], limits: &Limits) -> Result<Opened, String> {
+    check_file(bytes, limits)?;
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    if reader.format() == Some(ImageFormat::Jpeg) && jpeg_is_cut(bytes) {
+        return Err("the file ends in the middle of the picture; copy or download it again".into());
+    }
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    prepare(&mut decoder, limits)?;
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
+    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    image.apply_orientation(orientation);
+    Ok((image, profile))
+}
+
+pub(crate) fn damaged(error: image::ImageError) -> String {
+    format!("it cannot be decoded ({error}); save it again as PNG or JPEG")
+}
+
+/// Refuses files that are empty or too large.
+pub(crate) fn check_file(bytes: &[u8], limits: &Limits) -> Result<(), String> {
     if bytes.is_empty() {
         return Err("the file is empty; copy it again".into());
     }
     if bytes.len() as u64 > limits.file_bytes {
         return Err(format!("the file is larger than {} MiB; save it smaller", limits.file_bytes >> 20));
     }
-    let damaged = |error: image::ImageError| format!("it cannot be decoded ({error}); save it again as PNG or JPEG");
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    let format = reader.format();
-    if format == Some(ImageFormat::Jpeg) && jpeg_is_cut(bytes) {
-        return Err("the file ends in the middle of the picture; copy or download it again".into());
-    }
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    Ok(())
+}
+
+/// Checks what the header says before anything is decoded, and bounds the decoder's memory.
+pub(crate) fn prepare(decoder: &mut impl ImageDecoder, limits: &Limits) -> Result<(), String> {
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.pixels {
@@ -61,12 +86,7 @@ fn open(bytes: &[u8], limits: &Limits) -> Result<Opened, String> {
     }
     let mut memory = DecoderLimits::default();
     memory.max_alloc = Some(limits.pixels.saturating_mul(16));
-    decoder.set_limits(memory).map_err(damaged)?;
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
-    let profile = decoder.icc_profile().ok().flatten();
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    image.apply_orientation(orientation);
-    Ok((image, profile, format))
+    decoder.set_limits(memory).map_err(damaged)
 }
 
 /// Whether a JPEG ends before its end mark. Decoders fill what is missing with grey, which would be learnt.
@@ -94,19 +114,25 @@ fn is_mark(pair: &[u8]) -> bool {
 }
 
 /// Transparency over white, in 8 bits.
-fn over_white(image: &DynamicImage) -> RgbImage {
-    if !image.color().has_alpha() {
-        return image.to_rgb8();
+fn over_white(image: &DynamicImage) -> Decoded {
+    match image.color().has_alpha() {
+        true => flat(&image.to_rgba8()),
+        false => Decoded { image: image.to_rgb8(), transparent: false },
     }
-    let rgba = image.to_rgba8();
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (to, from) in rgb.pixels_mut().zip(rgba.pixels()) {
+}
+
+/// Transparency over white.
+pub(crate) fn flat(rgba: &RgbaImage) -> Decoded {
+    let mut image = RgbImage::new(rgba.width(), rgba.height());
+    let mut transparent = false;
+    for (to, from) in image.pixels_mut().zip(rgba.pixels()) {
         let alpha = u32::from(from[3]);
+        transparent |= alpha < 255;
         for c in 0..3 {
             to[c] = ((u32::from(from[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
         }
     }
-    rgb
+    Decoded { image, transparent }
 }
 
 fn to_srgb(pixels: &mut RgbImage, profile: &[u8]) -> Result<(), String> {

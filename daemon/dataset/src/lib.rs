@@ -1,23 +1,30 @@
 //! Pictures and prompts from whatever a user has: folders, archives, single files, any encoding, any orientation.
 
+mod animation;
+mod choice;
 mod decode;
+mod film;
 mod fit;
 mod letters;
 mod names;
 mod prompt;
+mod scan;
 mod walk;
 
+pub use fit::{Window, crop_window, training_size};
 pub use names::{Barred, Mention, Names, beginnings, folded, is_word};
 pub use prompt::bind_concept;
+pub use scan::scan;
 
 use image::{GrayImage, RgbImage};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
-use walk::{Kind, Walker};
+use walk::Kind;
 
 /// How pictures are read.
 #[derive(Clone, Debug)]
@@ -28,6 +35,44 @@ pub struct Options {
     pub crop: Crop,
     /// What is refused.
     pub limits: Limits,
+    /// How pictures are taken out of animations and films.
+    pub frames: Frames,
+    /// Where the subject is, by picture: left, top, right and bottom of a box, 0 to 1 of the picture's sides. The crop
+    /// moves just so far that the box is inside; without an entry it is in the middle.
+    pub focuses: BTreeMap<String, [f32; 4]>,
+    /// Files of masks by picture, for pictures that have none beside them.
+    pub masks: BTreeMap<String, PathBuf>,
+}
+
+impl Options {
+    /// With default limits, crops from the middle, and only the masks that lie beside pictures.
+    pub fn new(resolution: usize, crop: Crop) -> Self {
+        Self {
+            resolution,
+            crop,
+            limits: Limits::default(),
+            frames: Frames::default(),
+            focuses: BTreeMap::new(),
+            masks: BTreeMap::new(),
+        }
+    }
+}
+
+/// How pictures are taken out of animations (GIF, animated WebP and PNG) and films.
+#[derive(Clone, Debug)]
+pub struct Frames {
+    /// Pictures of one file, at most.
+    pub most: usize,
+    /// The program that reads films: a path, or a name that is looked for on the `PATH`.
+    pub ffmpeg: PathBuf,
+    /// How long it may work on one film.
+    pub patience: Duration,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self { most: 8, ffmpeg: "ffmpeg".into(), patience: Duration::from_secs(120) }
+    }
 }
 
 /// How a picture becomes a training picture.
@@ -64,12 +109,15 @@ impl Default for Limits {
 #[derive(Clone)]
 pub struct Photo {
     /// For messages, and different for each: its path inside the folder or archive (archives within count as folders;
-    /// of several folders, behind the folder's own), with `/` on every system.
+    /// of several folders, behind the folder's own), with `/` on every system. Of several frames of one file,
+    /// the file's with `#01` and so on.
     pub name: String,
     /// Upright, sRGB, transparency over white, cropped and resized.
     pub image: RgbImage,
     /// Of the same size.
     pub mask: Option<GrayImage>,
+    /// Whether something of it was transparent, which is white now.
+    pub transparent: bool,
     /// Its prompt as the user wrote it, white space collapsed.
     pub caption: Option<String>,
     /// How often it counts: 10 in kohya's `10_name class` folders.
@@ -165,101 +213,6 @@ fn reasons(skipped: &[Skipped]) -> String {
     }
 }
 
-/// Reads everything below `paths` and shows each usable picture to `see`, one at a time, in order of files. Memory holds
-/// one picture.
-///
-/// # Errors
-/// If a path cannot be read, an archive is damaged or beyond a limit, nothing usable is found, or `see` fails. Single
-/// pictures that cannot be used are skipped, with a reason.
-pub fn scan<E: From<Error>>(
-    paths: &[PathBuf],
-    options: &Options,
-    captions: &Captions,
-    see: &mut dyn FnMut(Photo) -> Result<(), E>,
-) -> Result<Found, E> {
-    let mut walker = Walker::new(&options.limits);
-    // First what belongs to pictures, then the pictures.
-    let (mut prompts, mut masks) = (HashMap::new(), BTreeMap::new());
-    walker.visit(paths, &|kind| matches!(kind, Kind::Prompt | Kind::Mask), &mut |name, kind, bytes| match kind {
-        Kind::Prompt => {
-            let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-            if extension == "txt" || !prompts.contains_key(stem) {
-                prompts.insert(stem.to_owned(), (name.clone(), bytes));
-            }
-        }
-        _ => drop(masks.insert(walk::mask_stem(&name).to_owned(), (name, bytes))),
-    })?;
-    let mut found = Found::default();
-    let mut seen: HashMap<[u8; 32], String> = HashMap::new();
-    let (mut paired, mut folders) = (HashSet::new(), BTreeMap::new());
-    let (mut looked_at, mut failed) = (0, None);
-    walker.visit(paths, &|kind| matches!(kind, Kind::Picture | Kind::Foreign(_)), &mut |name, kind, bytes| {
-        if failed.is_some() {
-            return;
-        }
-        looked_at += 1;
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
-        paired.insert(stem.clone());
-        let picture = match kind {
-            Kind::Foreign(reason) => Err(reason.to_owned()),
-            _ => decode::picture(&bytes, &options.limits, &mut |note| found.notes.push(format!("{name}: {note}"))),
-        };
-        let picture = match picture {
-            Ok(picture) => picture,
-            Err(reason) => return found.skipped.push(Skipped { name, reason }),
-        };
-        let digest = digest_of(picture.dimensions(), picture.as_raw());
-        if let Some(first) = seen.get(&digest) {
-            return found.notes.push(format!("{name} shows the same as {first} and is left out"));
-        }
-        seen.insert(digest, name.clone());
-        let beside = || {
-            prompts.get(&stem).and_then(|(file, bytes)| match prompt::decode(bytes) {
-                Ok(text) => text,
-                Err(reason) => {
-                    found.notes.push(format!("{file}: {reason}"));
-                    None
-                }
-            })
-        };
-        let caption = captions.get(&name).cloned().unwrap_or_else(beside);
-        let mask = masks.get(&stem).and_then(|(file, bytes)| match decode::mask(bytes, &options.limits) {
-            Ok(mask) => Some(mask),
-            Err(reason) => {
-                found.notes.push(format!("{file}: {reason}; the picture is used without a mask"));
-                None
-            }
-        });
-        let repeats = walk::repeats(&name);
-        if repeats > 1 {
-            folders.insert(walk::folder_of(&name).to_owned(), repeats);
-        }
-        found.fingerprints.push(fingerprint(&digest, mask.as_ref(), caption.as_deref(), repeats));
-        let original = picture.dimensions();
-        let (image, mask, crop) = match options.resolution {
-            0 => (picture, mask, (0, 0)),
-            _ => {
-                let geometry = fit::Geometry::new(original, options);
-                (geometry.picture(&picture), mask.map(|mask| geometry.mask(&mask)), geometry.crop)
-            }
-        };
-        let photo = Photo { image, mask, caption, repeats, original, crop, digest, name };
-        failed = see(photo).err();
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    let lonely = masks.into_iter().filter(|(stem, _)| !paired.contains(stem));
-    found.notes.extend(lonely.map(|(_, (name, _))| format!("{name}: there is no picture for this mask")));
-    let counts =
-        |(folder, n)| format!("each picture in `{folder}` counts {n} times, as kohya's trainer reads such a name");
-    found.notes.extend(folders.into_iter().map(counts));
-    if found.fingerprints.is_empty() {
-        return Err(Error::Empty { looked_at, skipped: found.skipped }.into());
-    }
-    Ok(found)
-}
-
 /// Whether a data set looks at files of this name: pictures, prompts, masks, archives, and what it names when it skips it.
 pub fn concerns(name: &str) -> bool {
     Kind::of(name) != Kind::Other
@@ -273,7 +226,7 @@ pub fn read_picture(path: &Path, limits: &Limits) -> Result<RgbImage, Error> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| Error::Read { name: name.clone(), source })?;
     let picture = decode::picture(&bytes, limits, &mut |_| {});
-    picture.map_err(|reason| Error::Picture { name, reason })
+    picture.map(|decoded| decoded.image).map_err(|reason| Error::Picture { name, reason })
 }
 
 /// SHA-256 of a picture's size and pixels.

@@ -13,6 +13,7 @@ use zip::result::ZipError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Picture,
+    Film,
     Prompt,
     Mask,
     Zip,
@@ -53,9 +54,7 @@ impl Kind {
                 Self::Foreign("raw camera files are not read; develop them to JPEG or PNG")
             }
             Some("psd" | "xcf" | "svg" | "pdf") => Self::Foreign("this is no photograph format; export it as PNG"),
-            Some("mp4" | "mov" | "avi" | "mkv" | "webm") => {
-                Self::Foreign("this is a video; save single frames as PNG or JPEG")
-            }
+            Some("mp4" | "m4v" | "mov" | "avi" | "mkv" | "webm") => Self::Film,
             Some("rar" | "7z") => Self::Foreign("this archive is not read; pack it as zip"),
             _ => Self::Other,
         }
@@ -133,7 +132,7 @@ impl<'a> Walker<'a> {
                 let shown = if alone { "" } else { name.as_str() };
                 self.archive_file(path, &name, shown, wants, see)
             }
-            Kind::Picture => {
+            Kind::Picture | Kind::Film => {
                 let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
                 for beside in [".txt", ".caption", ".mask.png"].map(|ending| format!("{stem}{ending}")) {
                     let path = path.with_file_name(&beside);

@@ -75,7 +75,7 @@ fn the_digest_does_not_depend_on_the_crop() {
         let folder = Folder::of(&[("a.png", &png(1)), ("a.mask.png", mask)]);
         load(&[folder.path()], options).expect("a data set").digest()
     };
-    let wide = Options { resolution: 256, crop: Crop::Bucket, limits: Limits::default() };
+    let wide = Options::new(256, Crop::Bucket);
     assert_eq!(of(&mask(40), &options()), of(&mask(40), &wide));
     assert_ne!(of(&mask(40), &options()), of(&mask(41), &options()));
 }

@@ -1,7 +1,7 @@
 //! Folders of pictures for tests, and a whole data set in memory, as tests look at it.
 #![allow(dead_code)]
 
-use dataset::{Captions, Crop, Error, Found, Limits, Options, Photo, Skipped, scan};
+use dataset::{Captions, Crop, Error, Found, Options, Photo, Skipped, scan};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use std::{
     fs,
@@ -36,7 +36,7 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Dataset, Error> {
 }
 
 pub fn options() -> Options {
-    Options { resolution: 64, crop: Crop::Center, limits: Limits::default() }
+    Options::new(64, Crop::Center)
 }
 
 /// A picture that no other seed gives.
