@@ -7,6 +7,7 @@ mod concept;
 mod creation;
 mod dataset;
 mod event;
+mod examination;
 mod host;
 mod job;
 mod model;
@@ -25,6 +26,7 @@ pub use dataset::{
     Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, PictureView, SkippedFile, Survey,
 };
 pub use event::{Event, EventRecord, Stage};
+pub use examination::{DatasetReport, Finding, FindingCode, PictureMeasures, Severity, SubjectSource};
 pub use host::{
     Conflict, FoundHost, FoundHosts, HostCheck, HostKind, HostRequest, HostView, Hosts, InstallRequest, InstallState,
     InstallView, Installs, UninstallRequest,
