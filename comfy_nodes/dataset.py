@@ -79,7 +79,8 @@ class ConceptdCaption:
     """Prompts for the pictures of a data set."""
 
     DESCRIPTION = (
-        "Shows and sets the prompts of a data set: your text, put into a template. It does not look at the pictures."
+        "Shows and sets the prompts of a data set: your text, put into a template; a captioner describes pictures that "
+        "have none."
     )
     CATEGORY = "concepts"
     FUNCTION = "caption"
@@ -94,6 +95,10 @@ class ConceptdCaption:
             "Put around every prompt: {caption} is the picture's prompt, {file} the name of its file, <concept> what "
             "is learnt. Empty leaves prompts as they are."
         )
+        captioner = (
+            "auto: the best captioner that the daemon has (`conceptd models add`) describes pictures without a prompt, "
+            "with <concept> where the mode wants it."
+        )
         return {
             "required": {
                 "captions": ("STRING", {"default": "", "multiline": True, "tooltip": PER_PICTURE}),
@@ -102,6 +107,8 @@ class ConceptdCaption:
             "optional": {
                 "dataset": (DATASET, {"tooltip": "From Concept Dataset."}),
                 "images": ("IMAGE", {"tooltip": "A batch of pictures, where there is no data set yet."}),
+                "captioner": (["none", "auto"], {"default": "none", "tooltip": captioner}),
+                "mode": (["face", "object", "style"], {"tooltip": "What the pictures have in common."}),
             },
         }
 
@@ -112,6 +119,8 @@ class ConceptdCaption:
         template: str = "",
         dataset: Mapping[str, Any] | None = None,
         images: Tensor | None = None,
+        captioner: str = "none",
+        mode: str = "face",
     ) -> dict[str, Any]:
         """Makes a data set with these prompts of the same pictures."""
         if (dataset is None) == (images is None):
@@ -121,6 +130,8 @@ class ConceptdCaption:
             dataset = upload.value(upload.dataset(source, {}), source)
         before = dataset["captions"]
         wanted = {**before, **upload.lines(captions, list(before))}
+        if captioner != "none":
+            wanted = upload.described(dataset["source"], wanted, mode, captioner)
         if template.strip():
             wanted = {name: filled(template, name, text or "") for name, text in wanted.items()}
         value = dataset

@@ -76,6 +76,22 @@ def dataset(source: Source, captions: Captions) -> dict[str, Any]:
     return made
 
 
+def described(source: Source, captions: Captions, mode: str, captioner: str) -> dict[str, str | None]:
+    """The prompts of these pictures, where there is none by a captioner."""
+    daemon = Daemon()
+    # A data set of its own: what a node made is never changed.
+    with source.paths() as paths:
+        key = _digest(paths, {**captions, "": f"{captioner} {mode}"})
+        made = _known(daemon, key) or daemon.upload(paths, idempotency_key=f"comfyui-{key}")
+    _uploaded[key] = made["id"]
+    if captions:
+        daemon.set_captions(made, {name: text for name, text in captions.items() if text})
+    told = daemon.describe(made, mode, captioner=captioner)
+    for note in told["notes"]:
+        host.log.warning("%s", note)
+    return {item["picture"]: item["text"] for item in told["items"]}
+
+
 def _known(daemon: Daemon, key: str) -> dict[str, Any] | None:
     if key not in _uploaded:
         return None

@@ -5,6 +5,7 @@ use crate::{
     latents::Latents,
     outcome::{preview, write_report},
     run::{self, Setup},
+    scores::{Judge, score},
 };
 use dataset::{Limits, Options};
 use diffusion::{Checkpoint, Vae, checkpoint::Overrides};
@@ -24,10 +25,16 @@ pub struct Manner {
 }
 
 /// Carries out a training: reads the pictures, trains, and leaves the concept, its report and its pictures in `task.out`.
+/// `judge` is asked at the end who compares its snapshots, if anybody.
 ///
 /// # Errors
 /// If a part fails or the observer stops it; everything up to the last snapshot is on disk.
-pub fn carry_out(task: &TrainTask, manner: Manner, observer: &mut dyn Observer) -> Result<Finished> {
+pub fn carry_out(
+    task: &TrainTask,
+    manner: Manner,
+    observer: &mut dyn Observer,
+    judge: &mut dyn FnMut() -> Option<Box<dyn Judge>>,
+) -> Result<Finished> {
     let begun = Instant::now();
     let base = open_base(&task.base, task.vae.as_deref(), task.prediction)?;
     let start = task.continue_from.as_deref().map(Bundle::read).transpose()?;
@@ -51,8 +58,10 @@ pub fn carry_out(task: &TrainTask, manner: Manner, observer: &mut dyn Observer) 
         latents: &latents,
         data_digest,
         plan: plan.clone(),
+        findings: task.findings.clone(),
+        chunks: 1,
         stem: task.stem.clone(),
-        folder,
+        folder: folder.clone(),
         resume: manner.resume,
         start,
         memory: task.memory,
@@ -61,10 +70,15 @@ pub fn carry_out(task: &TrainTask, manner: Manner, observer: &mut dyn Observer) 
     };
     let finished = run::train(setup, observer)?;
     finished.bundle.write(&task.out)?;
-    write_report(&task.out, &plan, &finished)?;
+    write_report(&task.out, &plan, &finished, None)?;
     if manner.preview {
         observer.see(&Event::Stage { stage: Stage::Drawing });
         preview(&task.out, &base, &plan, &finished.bundle, || observer.stop())?;
+        if let Some(mut judge) = judge() {
+            let scores = score(&folder, &base, &plan, &mut *judge, || observer.stop())?;
+            write_report(&task.out, &plan, &finished, Some(&scores))?;
+            observer.see(&Event::Scored { scores });
+        }
     }
     observer.see(&Event::Note { text: finished.verdict.clone() });
     let bundle = task.out.join(format!("{}.tar", task.stem)).display().to_string();
@@ -101,7 +115,8 @@ fn overrides(vae: Option<&Path>, prediction: Option<Prediction>) -> Overrides<'_
 /// How a plan reads pictures.
 pub fn picture_options(resolution: usize, crop: protocol::Crop, limits: &protocol::Limits) -> Options {
     let crop = match crop {
-        protocol::Crop::Center => dataset::Crop::Center,
+        // What the square is moved to comes with each picture.
+        protocol::Crop::Center | protocol::Crop::Salience | protocol::Crop::Face => dataset::Crop::Center,
         protocol::Crop::Bucket => dataset::Crop::Bucket,
     };
     let limits = Limits {
@@ -111,7 +126,7 @@ pub fn picture_options(resolution: usize, crop: protocol::Crop, limits: &protoco
         total_bytes: limits.dataset_bytes,
         ..Limits::default()
     };
-    Options { resolution, crop, limits }
+    Options { limits, ..Options::new(resolution, crop) }
 }
 
 fn read_pictures(
@@ -122,7 +137,8 @@ fn read_pictures(
     observer: &mut dyn Observer,
 ) -> Result<(Latents, [u8; 32])> {
     observer.see(&Event::Stage { stage: Stage::Latents });
-    let options = picture_options(plan.resolution, plan.crop, &task.limits);
+    let (masks, focuses) = (task.masks.clone(), task.focuses.clone());
+    let options = Options { masks, focuses, ..picture_options(plan.resolution, plan.crop, &task.limits) };
     let scale = base.checkpoint.architecture().family.latent_scale();
     let mut latents = Latents::new(scale, folder.path());
     // Loaded with the first picture: without any, the error should not wait for it.

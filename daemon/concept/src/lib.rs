@@ -22,6 +22,7 @@ mod predict;
 mod prompts;
 mod report;
 mod run;
+mod scores;
 mod state;
 
 pub use assignment::{FEWEST, Manner, carry_out, open_base, open_checkpoint, picture_options, recipe_of};
@@ -40,3 +41,4 @@ pub use plan::{Plan, check_token_init};
 pub use predict::predicted;
 pub use report::Observer;
 pub use run::{Finished, RunFolder, promote};
+pub use scores::Judge;

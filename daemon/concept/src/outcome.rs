@@ -9,17 +9,17 @@ use crate::{
     files::write_whole,
 };
 use image::{ImageFormat, RgbImage};
-use protocol::{HostPrompts, Mode, PromptTarget};
+use protocol::{HostPrompts, Mode, PromptTarget, Scores};
 use serde_json::json;
 use std::{io::Cursor, path::Path};
 
 /// `STEM.json` and the loss plot.
-pub(crate) fn write_report(out: &Path, plan: &Plan, finished: &Finished) -> Result<()> {
+pub(crate) fn write_report(out: &Path, plan: &Plan, finished: &Finished, scores: Option<&Scores>) -> Result<()> {
     let (prompt, stem) = (&plan.sample_prompts[0], &finished.bundle.stem);
     let hosts = host_prompts(&finished.bundle, prompt);
     let report = json!({
         "name": plan.name, "mode": plan.mode, "step": finished.step, "verdict": finished.verdict,
-        "plan": plan.reasons(), "losses": finished.losses, "held_out": finished.held_out,
+        "plan": plan.reasons(), "losses": finished.losses, "held_out": finished.held_out, "scores": scores,
         "prompts": {
             "comfyui": hosts.comfyui, "a1111": hosts.a1111, "conceptd": prompt.replace("<concept>", &plan.name),
         },

@@ -159,6 +159,13 @@ impl Plan {
             of("save_every", self.save_every.to_string(), asked.save_every.is_some(), "an eighth of the run"),
             of("random_flip", self.random_flip.to_string(), asked.random_flip.is_some(), &mode),
             of("crop", self.crop.name().to_owned(), asked.crop.is_some(), "a square from the middle"),
+            of(
+                "captioner",
+                asked.captioner.clone().unwrap_or_else(|| "auto".into()),
+                asked.captioner.is_some(),
+                "pictures without a prompt are described where a captioner is installed",
+            ),
+            of("mask", asked.mask.unwrap_or_default().name().to_owned(), asked.mask.is_some(), &mode),
             of("seed", recipe.seed.to_string(), asked.seed.is_some(), "the default"),
         ]
     }

@@ -23,6 +23,7 @@ pub fn predicted(plan: &Plan, architecture: &Architecture) -> (u64, u64) {
             batch,
             height: side,
             width: side,
+            chunks: 1,
             targets: targets(),
             rank: recipe.rank,
             text: true,

@@ -1,10 +1,12 @@
 //! The training run: latents, steps, snapshots, held-out error, the end.
 
 mod batches;
+mod memory;
 mod metadata;
 mod samples;
 
 pub use crate::state::RunFolder;
+pub(crate) use memory::ACTIVATIONS;
 
 use crate::{
     Base, Error, Observer, Result, brush,
@@ -20,9 +22,10 @@ use diffusion::{
     Model,
     layer::Precision,
     lora::{self, Naming, Targets},
-    plan::{StepShape, saved_bytes},
     schedule::NoiseSchedule,
+    tokenizer::CHUNKS,
 };
+use memory::{micro_batch, recomputes};
 use protocol::{Event, MemoryLevel, Stage};
 use sha2::{Digest, Sha256};
 use std::{
@@ -34,9 +37,6 @@ use trainer::{Objective, Rates, TokenInit, Trainables, Trainer, scalar};
 
 /// Longest time between two snapshots of the state.
 const SAVE_INTERVAL: Duration = Duration::from_secs(45);
-/// Activations kept by one forward pass, at most; larger batches are accumulated. The same on every machine, since it
-/// decides the order of sums.
-pub(crate) const ACTIVATIONS: usize = 6 << 30;
 /// Steps that a time budget is estimated from, after one that is not counted.
 const CALIBRATION: u32 = 3;
 
@@ -50,6 +50,10 @@ pub(crate) struct Setup<'a> {
     pub data_digest: [u8; 32],
     /// Every decision.
     pub plan: Plan,
+    /// How many pictures have which finding of the examination.
+    pub findings: BTreeMap<String, u64>,
+    /// Parts of 75 tokens of the longest prompt.
+    pub chunks: usize,
     /// Name of the result's files.
     pub stem: String,
     /// Where snapshots go.
@@ -88,14 +92,9 @@ pub struct Finished {
 /// If a part fails, the loss diverges, or the observer stops the run; everything up to the last snapshot is on disk.
 pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> {
     observer.see(&Event::Stage { stage: Stage::Model });
+    let prompts = Prompts::new(setup.plan.recipe.tokens, &setup.plan.name)?;
+    setup.chunks = longest(&setup, &prompts, observer)?;
     let plan = &setup.plan;
-    let prompts = Prompts::new(plan.recipe.tokens, &plan.name)?;
-    for example in &setup.latents.examples {
-        if prompts.encode(&example.prompt)?.truncated {
-            let text = format!("{}: its prompt is longer than 75 tokens; the rest is not learnt", example.name);
-            observer.see(&Event::Note { text });
-        }
-    }
     let mut trainer = trainer(&setup)?;
     if let Some(budget) = plan.asked.time_budget {
         let left = Duration::from_secs_f64(budget).saturating_sub(setup.begun.elapsed());
@@ -111,7 +110,7 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
     if setup.resume && setup.folder.exists() {
         progress = setup.folder.restore(&mut trainer, &identity)?;
     }
-    let batches = Batches::new(setup.latents, &prompts, plan, micro_batch(&setup));
+    let batches = Batches::new(setup.latents, &prompts, plan, micro_batch(&setup))?;
     let steps = plan.recipe.steps;
     let pictures = setup.latents.examples.len();
     observer.see(&Event::Planned { steps, batch_size: plan.recipe.batch_size, pictures, step: progress.step });
@@ -214,27 +213,20 @@ fn trainer(setup: &Setup) -> Result<Trainer> {
     )?)
 }
 
-/// Bytes that a forward pass of `batch` samples keeps.
-fn saved(setup: &Setup, batch: usize, recompute: bool) -> usize {
-    let (plan, architecture) = (&setup.plan, setup.base.checkpoint.architecture());
-    let side = plan.resolution / architecture.vae.factor();
-    let targets = Targets::named(&plan.recipe.targets, plan.recipe.text_adapters);
-    let targets = targets.unwrap_or_else(|_| Targets::suffixes(Vec::new()));
-    let shape = StepShape { batch, height: side, width: side, targets, rank: plan.recipe.rank, text: true, recompute };
-    saved_bytes(architecture, &shape)
-}
-
-/// Whether blocks run again backward.
-fn recomputes(setup: &Setup) -> bool {
-    setup.memory >= MemoryLevel::Recompute || saved(setup, 1, false) > ACTIVATIONS
-}
-
-/// Samples of one forward pass.
-fn micro_batch(setup: &Setup) -> usize {
-    if setup.memory >= MemoryLevel::SinglePicture {
-        return 1;
+/// Parts of the longest prompt; says which prompts have more than one.
+fn longest(setup: &Setup, prompts: &Prompts, observer: &mut dyn Observer) -> Result<usize> {
+    let mut longest = 1;
+    for example in &setup.latents.examples {
+        let ids = prompts.encode(&example.prompt)?;
+        longest = longest.max(ids.chunks());
+        let what = match ids.truncated {
+            true => format!("longer than {} tokens; the rest is not learnt", 75 * CHUNKS),
+            false if ids.chunks() > 1 => "longer than 75 tokens; shorter ones are learnt better, and faster".to_owned(),
+            false => continue,
+        };
+        observer.see(&Event::Note { text: format!("{}: its prompt is {what}", example.name) });
     }
-    (ACTIVATIONS / saved(setup, 1, recomputes(setup)).max(1)).clamp(1, setup.plan.recipe.batch_size)
+    Ok(longest)
 }
 
 /// One update; returns its loss, penalties left out.
@@ -284,7 +276,7 @@ fn check_held_out(held_out: f64, progress: &Progress) -> Result<()> {
 
 /// Chooses the number of updates so that the whole run takes `budget`, of which a part is spent by now.
 fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget: Duration) -> Result<()> {
-    let batches = Batches::new(setup.latents, prompts, &setup.plan, micro_batch(setup));
+    let batches = Batches::new(setup.latents, prompts, &setup.plan, micro_batch(setup))?;
     step(trainer, &batches, &setup.plan, 0)?;
     let begun = Instant::now();
     for i in 0..CALIBRATION {

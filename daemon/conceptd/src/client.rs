@@ -141,6 +141,12 @@ impl Daemon {
         read(self.send(&self.brief, method, path, &[("content-type", "application/json")], &body[..])?)
     }
 
+    /// `POST` of JSON that may take as long as it does.
+    pub fn write_patiently<T: DeserializeOwned>(&self, method: &str, path: &str, body: &impl Serialize) -> Result<T> {
+        let body = serde_json::to_vec(body).map_err(|error| ClientError::Answer(error.to_string()))?;
+        read(self.send(&self.patient, method, path, &[("content-type", "application/json")], &body[..])?)
+    }
+
     /// `DELETE`.
     pub fn delete(&self, path: &str) -> Result<()> {
         self.send(&self.brief, "DELETE", path, &[], SendBody::none()).map(drop)

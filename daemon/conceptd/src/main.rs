@@ -15,6 +15,7 @@ mod models;
 mod progress;
 mod promote;
 mod prompt;
+mod scores;
 mod serve;
 mod service;
 mod spill;

@@ -3,7 +3,7 @@
 use crate::interrupt;
 use concept::Observer;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Event, JobState, Stage};
+use protocol::{Event, JobState, ScoreView, Scores, Stage};
 
 /// Shows a run.
 pub struct Progress {
@@ -38,6 +38,7 @@ impl Observer for Progress {
         match event {
             Event::Stage { stage } => self.say(match stage {
                 Stage::Pictures => "reading pictures",
+                Stage::Looking => "looking at the pictures",
                 Stage::Latents => "encoding pictures",
                 Stage::Model => "loading the model",
                 Stage::Training => "training",
@@ -65,6 +66,11 @@ impl Observer for Progress {
             }
             Event::Snapshot { step, held_out } => self.say(&format!("step {step}: held-out error {held_out:.4}")),
             Event::Sample { step, file } => self.say(&format!("step {step}: sample pictures in {file}")),
+            Event::Scored { scores } => {
+                if let Some(text) = best(scores) {
+                    self.say(&text);
+                }
+            }
             Event::Done { step, bundle } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish();
@@ -79,4 +85,15 @@ impl Observer for Progress {
     fn stop(&self) -> bool {
         interrupt::asked()
     }
+}
+
+/// The best of a table, in words.
+fn best(scores: &Scores) -> Option<String> {
+    let ScoreView { step, strength, likeness, obedience, .. } = scores.best.as_ref()?;
+    let measure = |what: &str, value: &Option<f64>| value.map(|value| format!("{what} {value:.2}"));
+    let measures = [measure("likeness", likeness), measure("prompt", obedience)];
+    let measures = measures.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "the best is step {step} at strength {strength} ({measures}); `conceptd promote --step {step}` delivers it"
+    ))
 }

@@ -3,7 +3,15 @@
 mod handover;
 mod upload;
 
-use crate::{Failure, client::Daemon, interrupt, progress::Progress, serve::HomeFlag, usage};
+use crate::{
+    Failure,
+    client::Daemon,
+    interrupt,
+    progress::Progress,
+    scores,
+    serve::{Flags, HomeFlag, settings},
+    usage,
+};
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use concept::{Bundle, Manner, Observer, RunFolder};
@@ -124,10 +132,16 @@ impl Train {
         let stem = if self.resume { latest_run(&self.out, &safe) } else { concept::free_name(&self.out, &safe) };
         let (manner, mut progress) =
             (Manner { resume: self.resume, preview: !self.no_samples }, Progress::new(self.json));
-        let task = TrainTask {
+        let home = self.home.home();
+        let config = settings(&home, &Flags::default())?.config;
+        let mut task = TrainTask {
             pictures: self.pictures,
             limits: Limits::default(),
             captions: BTreeMap::new(),
+            masks: BTreeMap::new(),
+            focuses: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            eyes: server::eyes(&home, &config, &[]),
             name: self.name,
             stem,
             mode,
@@ -144,7 +158,18 @@ impl Train {
         if self.resume && !RunFolder::of(&task.out, &task.stem).exists() {
             progress.see(&Event::Note { text: "there is no run of this name to go on with: beginning anew".into() });
         }
-        let finished = concept::carry_out(&task, manner, &mut progress)?;
+        let folder = RunFolder::of(&task.out, &task.stem);
+        let looked = preparation::before_training(
+            &mut task,
+            folder.path(),
+            &mut |event| progress.see(&event),
+            &interrupt::asked,
+        );
+        match looked {
+            Err(preparation::Error::Stopped) => return Err(concept::Error::Interrupted { step: 0 }.into()),
+            result => result?,
+        }
+        let finished = concept::carry_out(&task, manner, &mut progress, &mut || scores::judge(&task))?;
         if !self.json {
             let hosts = concept::host_prompts(&finished.bundle, &finished.sample_prompt);
             let lora = format!("{}_lora", finished.bundle.stem);

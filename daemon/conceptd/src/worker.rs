@@ -1,10 +1,11 @@
 //! `conceptd worker`: one task for a daemon, told and reported as lines of JSON.
 
-use crate::{Failure, spill::Spill};
+use crate::{Failure, scores, spill::Spill};
 use clap::Args;
-use concept::{Applied, Bundle, Manner, Observer, Painter, PictureRequest, base_digest, usual_side};
+use concept::{Applied, Bundle, Manner, Observer, Painter, PictureRequest, RunFolder, base_digest, usual_side};
 use protocol::{
-    Command, CreateTask, ErrorCode, Event, JobFailure, PictureView, Report, SkippedFile, Survey, Task, TrainTask,
+    Command, CreateTask, ErrorCode, Event, JobFailure, PictureView, PrepareTask, Report, SkippedFile, Survey, Task,
+    TrainTask,
 };
 use server::platform;
 use std::{
@@ -66,7 +67,8 @@ impl Worker {
                 Ok(survey) => say(&Report::Surveyed(survey)),
                 Err(error) => say(&Report::Failed(JobFailure { code: ErrorCode::Dataset, reason: error.to_string() })),
             },
-            Task::Train(task) => train(&task, wishes),
+            Task::Prepare(task) => look(&task, &wishes),
+            Task::Train(task) => train(*task, wishes),
             Task::Draw => draw_all(&to_draw),
         }
         Ok(())
@@ -130,12 +132,40 @@ impl Observer for Relay {
     }
 }
 
-fn train(task: &TrainTask, wishes: Arc<Wishes>) {
+/// Looks at pictures; what was seen until the daemon says stop is the result.
+fn look(task: &PrepareTask, wishes: &Wishes) {
+    let stop = || wishes.stop.load(Ordering::Relaxed);
+    let mut last = None;
+    let mut see = |done| {
+        if last.replace(done) != Some(done) {
+            say(&Report::Looked { done });
+        }
+    };
+    match preparation::prepare(task, &mut see, &stop) {
+        Ok(looked) => say(&Report::Prepared(Box::new(looked.prepared))),
+        Err(error) => say(&Report::Failed(JobFailure { code: error.code(), reason: error.to_string() })),
+    }
+}
+
+fn train(mut task: TrainTask, wishes: Arc<Wishes>) {
+    let folder = RunFolder::of(&task.out, &task.stem);
+    let stop = || wishes.stop.load(Ordering::Relaxed);
+    let tell = &mut |event| say(&Report::Happened(event));
+    match preparation::before_training(&mut task, folder.path(), tell, &stop) {
+        Ok(()) => {}
+        Err(preparation::Error::Stopped) => return say(&Report::Stopped { step: 0 }),
+        Err(error) => {
+            return say(&Report::Failed(JobFailure { code: error.code(), reason: error.to_string() }));
+        }
+    }
+    let task = &task;
     let mut relay = Relay { wishes, spill: Spill::new(task.memory_budget), spilled: None };
     let manner = Manner { resume: true, preview: true };
-    let result = trainer::with_threads(task.threads, || concept::carry_out(task, manner, &mut relay))
-        .map_err(concept::Error::from)
-        .and_then(|result| result);
+    let result = trainer::with_threads(task.threads, || {
+        concept::carry_out(task, manner, &mut relay, &mut || scores::judge(task))
+    })
+    .map_err(concept::Error::from)
+    .and_then(|result| result);
     match (result, relay.spilled) {
         (Ok(_), _) => {}
         (Err(concept::Error::Interrupted { .. } | concept::Error::StoppedDrawing), Some(reason)) => {

@@ -19,6 +19,8 @@ pub struct StepShape {
     pub height: usize,
     /// Width of the latents.
     pub width: usize,
+    /// Parts of 75 tokens that each prompt has.
+    pub chunks: usize,
     /// Which layers have adapters.
     pub targets: Targets,
     /// Rank of the adapters.
@@ -85,6 +87,11 @@ struct Count<'a> {
 }
 
 impl Count<'_> {
+    /// Positions of all prompts.
+    fn words(&self) -> usize {
+        self.step.batch * self.step.chunks * LENGTH
+    }
+
     fn add(&mut self, values: usize) {
         self.values += values;
     }
@@ -113,7 +120,7 @@ impl Count<'_> {
         }
         let context_kept = self.step.recompute || self.targeted("attn2.to_k") || self.targeted("attn2.to_v");
         if context_kept {
-            self.add(batch * LENGTH * dims.context);
+            self.add(self.words() * dims.context);
         }
         let (mut channels, mut skips) = (dims.model_channels, vec![dims.model_channels]);
         for (level, &level_width) in dims.widths.iter().enumerate() {
@@ -181,9 +188,7 @@ impl Count<'_> {
                 continue;
             }
             self.add(3 * positions * width);
-            for (attention, own_keys, key_positions) in
-                [("attn1", true, positions), ("attn2", false, self.step.batch * LENGTH)]
-            {
+            for (attention, own_keys, key_positions) in [("attn1", true, positions), ("attn2", false, self.words())] {
                 let mut read = self.adapter(&format!("{attention}.to_q"), positions, 0);
                 for name in ["to_k", "to_v"] {
                     read |= self.adapter(&format!("{attention}.{name}"), key_positions, 0) && own_keys;
@@ -207,16 +212,16 @@ impl Count<'_> {
         // XL's CLIP-L stops before its last block.
         self.clip(&architecture.clip_l, if xl { 1 } else { 0 });
         if !xl {
-            self.add(self.step.batch * LENGTH * architecture.clip_l.hidden);
+            self.add(self.words() * architecture.clip_l.hidden);
         }
         if let Some(g) = &architecture.clip_g {
             self.clip(g, 0);
-            self.add(self.step.batch * g.hidden);
+            self.add(self.step.batch * self.step.chunks * g.hidden);
         }
     }
 
     fn clip(&mut self, dims: &ClipDims, left_out: usize) {
-        let (positions, width) = (self.step.batch * LENGTH, dims.hidden);
+        let (positions, width) = (self.words(), dims.hidden);
         let targeted = |name: &str| self.step.targets.includes(&LayerPath::text("te", &format!("x.{name}")));
         let reads = ["q_proj", "k_proj", "v_proj"].into_iter().filter(|name| targeted(name)).count();
         let (out, fc1, fc2) = (targeted("self_attn.out_proj"), targeted("mlp.fc1"), targeted("mlp.fc2"));

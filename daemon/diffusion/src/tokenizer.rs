@@ -22,6 +22,8 @@ use tokenizers::{
 pub const VOCABULARY: usize = 49408;
 /// Positions of a prompt, begin and end included.
 pub const LENGTH: usize = 77;
+/// Parts of 75 tokens that a prompt may have; what is beyond is cut off. (kohya's trainer learns from three, too.)
+pub const CHUNKS: usize = 3;
 /// Begin of text.
 pub const BEGIN: u32 = 49406;
 /// End of text; also what CLIP-L is padded with.
@@ -37,15 +39,43 @@ pub struct Tokenizer {
     special: Vec<(String, u32)>,
 }
 
-/// The ids of one prompt for each text encoder.
+/// The ids of one prompt for each text encoder: one or more parts of 77, each with its own marks. The encoders see each
+/// part by itself, and the UNet all of them in a row, as hosts do with long prompts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenIds {
     /// For CLIP-L: padded with the end mark.
     pub l: Vec<u32>,
     /// For OpenCLIP-G: padded with zero.
     pub g: Vec<u32>,
-    /// Whether words beyond position 75 were cut off.
+    /// Whether words beyond the last part were cut off.
     pub truncated: bool,
+}
+
+impl TokenIds {
+    /// Number of parts.
+    pub fn chunks(&self) -> usize {
+        self.l.len() / LENGTH
+    }
+
+    /// One part of at most 75 tokens is added.
+    fn push(&mut self, words: &[u32]) {
+        for (ids, pad) in [(&mut self.l, END), (&mut self.g, 0)] {
+            let length = ids.len() + LENGTH;
+            ids.push(BEGIN);
+            ids.extend_from_slice(words);
+            ids.push(END);
+            ids.resize(length, pad);
+        }
+    }
+
+    /// With empty parts behind it, so that there are `chunks`.
+    #[must_use]
+    pub fn padded(mut self, chunks: usize) -> Self {
+        while self.chunks() < chunks {
+            self.push(&[]);
+        }
+        self
+    }
 }
 
 impl Tokenizer {
@@ -95,17 +125,30 @@ impl Tokenizer {
     /// As [`Self::words`].
     pub fn encode(&self, prompt: &str) -> Result<TokenIds> {
         let words = self.words(prompt)?;
-        let kept = words.len().min(LENGTH - 2);
-        let mut ids = Vec::with_capacity(LENGTH);
-        ids.push(BEGIN);
-        ids.extend_from_slice(&words[..kept]);
-        ids.push(END);
-        let padded = |pad: u32| {
-            let mut ids = ids.clone();
-            ids.resize(LENGTH, pad);
-            ids
+        let mut ids = TokenIds { l: Vec::new(), g: Vec::new(), truncated: false };
+        let mut rest = words.as_slice();
+        while !rest.is_empty() && ids.chunks() < CHUNKS {
+            let (part, behind) = rest.split_at(self.cut(rest));
+            ids.push(part);
+            rest = behind;
+        }
+        ids.truncated = !rest.is_empty();
+        Ok(ids.padded(1))
+    }
+
+    /// How many of `words` go into one part: words stay whole, and so do the new tokens of a concept.
+    fn cut(&self, words: &[u32]) -> usize {
+        const MOST: usize = LENGTH - 2;
+        if words.len() <= MOST {
+            return words.len();
+        }
+        let new = |id: u32| id as usize >= VOCABULARY;
+        let ends_word = |at: usize| match (words[at - 1], words[at]) {
+            (before, behind) if new(before) => !new(behind),
+            (before, _) => self.pipeline.id_to_token(before).is_none_or(|token| token.ends_with("</w>")),
         };
-        Ok(TokenIds { l: padded(END), g: padded(0), truncated: kept < words.len() })
+        // A word longer than a part has to be cut somewhere.
+        (1..=MOST).rev().find(|&at| ends_word(at)).unwrap_or(MOST)
     }
 }
 
@@ -182,7 +225,27 @@ mod tests {
         let ids = tokenizer.encode("a cat, <s0><s1>!").expect("ids");
         assert_eq!(ids.l[..8], [BEGIN, 320, 2368, 267, 49408, 49409, 256, END]);
         assert_eq!((ids.l[76], ids.g[76], ids.truncated), (END, 0, false));
-        assert!(tokenizer.encode(&"cat ".repeat(76)).expect("ids").truncated);
+        assert_eq!(tokenizer.encode("").expect("ids").l[..3], [BEGIN, END, END]);
+    }
+
+    #[test]
+    fn long_prompts_go_on_in_further_parts_and_keep_words_and_concepts_whole() {
+        let tokenizer = Tokenizer::new(&["<s0>".into(), "<s1>".into()]).expect("the vocabulary");
+        let encode = |text: &str| tokenizer.encode(text).expect("ids");
+        assert_eq!(encode(&"cat ".repeat(75)).chunks(), 1);
+        let long = encode(&format!("{}<s0><s1> sat", "cat ".repeat(74)));
+        assert_eq!((long.chunks(), long.truncated), (2, false));
+        assert_eq!(long.l[73..77], [2368, 2368, END, END], "the concept would not have been whole");
+        let sat = tokenizer.words("sat").expect("ids")[0];
+        assert_eq!(long.l[77..82], [BEGIN, 49408, 49409, sat, END]);
+        assert_eq!(long.g[82..84], [0, 0]);
+        // `photographer` is a word, `catcatcatcat...` several tokens of one.
+        let word = encode(&format!("{}unphotographable", "cat ".repeat(74)));
+        assert_eq!((word.chunks(), word.l[74], word.l[75]), (2, 2368, END));
+        let cut = encode(&"cat ".repeat(226));
+        assert_eq!((cut.chunks(), cut.truncated), (3, true));
+        let padded = encode("a").padded(2);
+        assert_eq!((padded.chunks(), &padded.l[77..80]), (2, &[BEGIN, END, END][..]));
     }
 
     #[test]

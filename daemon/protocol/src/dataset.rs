@@ -52,6 +52,8 @@ pub struct DatasetView {
     pub bytes: u64,
     /// Milliseconds since 1970.
     pub created_at_ms: i64,
+    /// Pictures that a captioning or an examination has looked at so far; null while none goes on.
+    pub looked_at: Option<u64>,
     /// What it holds.
     #[serde(flatten)]
     pub survey: Survey,

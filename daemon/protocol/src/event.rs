@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Stage {
     /// Reading pictures.
     Pictures,
+    /// Looking at them: captions, masks.
+    Looking,
     /// Encoding them with the VAE.
     Latents,
     /// Loading the model.
@@ -19,6 +21,30 @@ pub enum Stage {
     Drawing,
     /// Waiting while a host draws.
     Waiting,
+}
+
+/// A snapshot at a strength, by what models see in pictures that are drawn with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreView {
+    /// The snapshot's step.
+    pub step: u64,
+    /// Strength of the LoRA.
+    pub strength: f64,
+    /// How much its pictures show the concept, from -1 to 1; null if that cannot be said.
+    pub likeness: Option<f64>,
+    /// How much they show what their prompts say, from -1 to 1; null if that cannot be said.
+    pub obedience: Option<f64>,
+    /// Both together, from the worst of the table, 0, to the best, 1.
+    pub total: f64,
+}
+
+/// Which snapshot at which strength is the best, and the table behind it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Scores {
+    /// The best.
+    pub best: Option<ScoreView>,
+    /// All.
+    pub rows: Vec<ScoreView>,
 }
 
 /// Something that happened in a job.
@@ -80,6 +106,11 @@ pub enum Event {
         step: u64,
         /// Name of the picture's file.
         file: String,
+    },
+    /// Pictures of the last snapshots were judged at several strengths.
+    Scored {
+        /// How.
+        scores: Scores,
     },
     /// The run is over.
     Done {

@@ -3,6 +3,7 @@
 //! These types are the one source of names, defaults, ranges and help texts: the command line, the HTTP API, its OpenAPI
 //! document, the Python client and the forms in ComfyUI and A1111 all follow from them.
 
+mod choices;
 mod concept;
 mod creation;
 mod dataset;
@@ -13,11 +14,13 @@ mod job;
 mod model;
 mod parameters;
 mod plan;
+mod preparation;
 mod problem;
 mod system;
 mod watch;
 mod worker;
 
+pub use choices::{Crop, OptimizerName, Prediction, RecipeName, TargetsName};
 pub use concept::{ConceptChange, ConceptPage, ConceptView, HostPrompts, Source};
 pub use creation::{
     ApplyConcept, CreationPage, CreationRequest, CreationView, PromptRequest, PromptTarget, PromptView,
@@ -25,7 +28,7 @@ pub use creation::{
 pub use dataset::{
     Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, PictureView, SkippedFile, Survey,
 };
-pub use event::{Event, EventRecord, Stage};
+pub use event::{Event, EventRecord, ScoreView, Scores, Stage};
 pub use examination::{DatasetReport, Finding, FindingCode, PictureMeasures, Severity, SubjectSource};
 pub use host::{
     Conflict, FoundHost, FoundHosts, HostCheck, HostKind, HostRequest, HostView, Hosts, InstallRequest, InstallState,
@@ -35,8 +38,12 @@ pub use job::{
     Courtesy, JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples,
 };
 pub use model::{BaseFamily, ModelPage, ModelView};
-pub use parameters::{Crop, Mode, OptimizerName, Parameters, Prediction, RecipeName, Steps, TargetsName};
+pub use parameters::{Mode, Parameters, Steps};
 pub use plan::{PlanView, ResolvedParameter, TrainRequest, Warning, WarningCode};
+pub use preparation::{
+    CaptionOrigin, CaptionRequest, CaptionView, CaptionViews, Described, EndpointTask, ExamineRequest, Eyes, MaskName,
+    PrepareTask, Prepared, VisionModel, VisionModels,
+};
 pub use problem::{ErrorCode, Problem};
 pub use system::{Health, Limits, VersionView};
 pub use watch::{WatchRequest, WatchView, WatchedState, WatchedView, Watches};

@@ -1,5 +1,6 @@
 //! The training parameters: one struct for flags, JSON, forms and stored recipes.
 
+use crate::{Crop, MaskName, OptimizerName, RecipeName, TargetsName};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, str::FromStr};
@@ -85,101 +86,6 @@ impl JsonSchema for Steps {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 1_000_000 }, { "const": "auto" }] })
     }
-}
-
-/// Which layers get a LoRA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum TargetsName {
-    /// Query, key, value and output of every attention.
-    Attn,
-    /// Attention and the second convolution of every residual block.
-    Eden,
-    /// Attention, feed-forward and projections of the transformers.
-    Transformer,
-    /// Every layer.
-    All,
-}
-
-impl TargetsName {
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Attn => "attn",
-            Self::Eden => "eden",
-            Self::Transformer => "transformer",
-            Self::All => "all",
-        }
-    }
-}
-
-/// The optimizers to choose from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum OptimizerName {
-    /// AdamW.
-    Adamw,
-    /// Prodigy, which finds its own rate; the learning rates are then factors, 1 by default.
-    Prodigy,
-}
-
-/// The named sets of defaults.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum RecipeName {
-    /// Eden's character with corrections.
-    #[default]
-    Conceptd,
-    /// Eden's behaviour.
-    Eden,
-}
-
-impl RecipeName {
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Conceptd => "conceptd",
-            Self::Eden => "eden",
-        }
-    }
-}
-
-/// How a picture becomes a training picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Crop {
-    /// A square from the middle.
-    #[default]
-    Center,
-    /// Its own proportions, at the area of the square.
-    Bucket,
-}
-
-impl Crop {
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Center => "center",
-            Self::Bucket => "bucket",
-        }
-    }
-}
-
-/// What a base predicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Prediction {
-    /// The noise.
-    Epsilon,
-    /// Velocity.
-    Velocity,
-    /// Velocity with a noise schedule that ends in pure noise.
-    VelocityZtsnr,
 }
 
 /// Every parameter of a training that has a default. What is left out is decided by mode, base and pictures; a plan
@@ -268,7 +174,8 @@ pub struct Parameters {
     #[schemars(extend("x-default" = true))]
     #[cfg_attr(feature = "cli", arg(long))]
     pub random_flip: Option<bool>,
-    /// center: a square from the middle; bucket: each picture's own proportions [default: center].
+    /// center, salience or face: a square from the middle, around what stands out or around the face; bucket: each picture's
+    /// own proportions [default: center].
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-default" = "center"))]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
@@ -303,6 +210,22 @@ pub struct Parameters {
     #[schemars(length(max = 16), inner(length(min = 1, max = 2000)))]
     #[cfg_attr(feature = "cli", arg(long, value_name = "TEXT"))]
     pub sample_prompt: Vec<String>,
+    /// Who describes pictures that have no prompt: `auto` for the best installed captioner, `none`, or a captioner's id
+    /// [default: auto].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), extend("x-default" = "auto"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "auto|none|ID"))]
+    pub captioner: Option<String>,
+    /// What the object is, in a word; captions that name it mean the concept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), extend("examples" = ["cat"]))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "WORD"))]
+    pub class_word: Option<String>,
+    /// Which part of a picture is learnt most; a mask beside a picture comes first [default: auto].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-default" = "auto"))]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub mask: Option<MaskName>,
 }
 
 impl Parameters {
@@ -335,6 +258,9 @@ impl Parameters {
             save_every: self.save_every.or(before.save_every),
             sample_every: self.sample_every.or(before.sample_every),
             sample_prompt: if self.sample_prompt.is_empty() { before.sample_prompt } else { self.sample_prompt },
+            captioner: self.captioner.or(before.captioner),
+            class_word: self.class_word.or(before.class_word),
+            mask: self.mask.or(before.mask),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a training would do, before it does it.
 
-use crate::{Courtesy, Mode, Parameters, Prediction};
+use crate::{CaptionView, Courtesy, Finding, Mode, Parameters, Prediction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +112,10 @@ pub struct PlanView {
     pub seconds: Option<f64>,
     /// What to know beforehand.
     pub warnings: Vec<Warning>,
+    /// What the last examination of the pictures found; empty without one.
+    pub findings: Vec<Finding>,
+    /// The captions that will be learnt and who wrote them.
+    pub captions: Vec<CaptionView>,
     /// Exactly what submitting this would run.
     pub request: TrainRequest,
 }

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     Disk,
     /// A worker died again and again without getting further.
     WorkerDied,
+    /// A model that looks at pictures cannot be used.
+    Vision,
     /// A mistake of conceptd's own.
     Internal,
 }

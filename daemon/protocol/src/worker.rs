@@ -1,6 +1,6 @@
 //! What the daemon and its workers say to each other: one JSON value a line.
 
-use crate::{Event, JobFailure, Limits, Mode, Parameters, Prediction, Survey};
+use crate::{Event, Eyes, JobFailure, Limits, Mode, Parameters, Prediction, PrepareTask, Prepared, Survey};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -39,6 +39,8 @@ pub enum Task {
         /// What is refused.
         limits: Limits,
     },
+    /// Look at pictures: captions, examination, masks.
+    Prepare(Box<PrepareTask>),
     /// Train a concept.
     Train(Box<TrainTask>),
     /// Draw pictures, again and again, until standard input ends.
@@ -54,6 +56,14 @@ pub struct TrainTask {
     pub limits: Limits,
     /// Prompts in place of those beside the pictures.
     pub captions: BTreeMap<String, Option<String>>,
+    /// Masks in place of none: files by picture.
+    pub masks: BTreeMap<String, PathBuf>,
+    /// Where the subjects are: left, top, right and bottom as shares of the sides, by picture.
+    pub focuses: BTreeMap<String, [f32; 4]>,
+    /// How many pictures have which finding of the examination; goes into the concept's description.
+    pub findings: BTreeMap<String, u64>,
+    /// What to look at the pictures with beforehand.
+    pub eyes: Eyes,
     /// What the concept is called.
     pub name: String,
     /// Name of its files.
@@ -133,6 +143,13 @@ pub enum Report {
     Happened(Event),
     /// The task is done.
     Surveyed(Survey),
+    /// So many pictures have been looked at.
+    Looked {
+        /// Pictures so far.
+        done: u64,
+    },
+    /// The task is done.
+    Prepared(Box<Prepared>),
     /// Pictures are drawn.
     Drawn {
         /// Their names in the folder.

@@ -6,6 +6,7 @@ use crate::{
     metrics::Metrics,
     models::Models,
     platform,
+    preparing::Looking,
     store::{Document, Store},
     watch::Watching,
 };
@@ -39,6 +40,10 @@ pub struct App {
     pub(crate) watching: Watching,
     /// One survey at a time: each decodes pictures.
     pub(crate) surveys: Semaphore,
+    /// One captioning or examination at a time.
+    pub(crate) looks: Semaphore,
+    /// Those that go on.
+    pub(crate) looking: Looking,
     /// Held while files of hosts change.
     pub(crate) installing: Mutex<()>,
     stop: watch::Sender<bool>,
@@ -68,6 +73,8 @@ impl App {
             metrics: Metrics::default(),
             watching: Watching::default(),
             surveys: Semaphore::new(1),
+            looks: Semaphore::new(1),
+            looking: Looking::default(),
             installing: Mutex::new(()),
             stop: watch::channel(false).0,
             memory_budget,

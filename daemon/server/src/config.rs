@@ -36,6 +36,12 @@ pub struct Config {
     pub courtesy: Option<Courtesy>,
     /// Seconds that hosts must draw nothing before training takes the card back.
     pub host_idle: u64,
+    /// The library of ONNX Runtime, or a folder that holds it; left out, it is looked for beside the program and the hosts.
+    pub onnxruntime: Option<PathBuf>,
+    /// An OpenAI-compatible server that describes pictures, such as `http://127.0.0.1:11434/v1`; left out, none is asked.
+    pub caption_endpoint: Option<String>,
+    /// The model that it is asked for.
+    pub caption_model: String,
     /// What is logged: error, warn, info, debug or trace.
     pub log: String,
     /// What is refused.
@@ -58,6 +64,9 @@ impl Default for Config {
             worker_silence: 120,
             courtesy: None,
             host_idle: 10,
+            onnxruntime: None,
+            caption_endpoint: None,
+            caption_model: String::new(),
             log: "info".into(),
             limits: Limits::default(),
         }
@@ -137,6 +146,16 @@ pub fn layered(
     }
     let config = nested(&values).map_err(|error| Error::Config(error.to_string()))?;
     Ok(Layered { config, origins })
+}
+
+/// What the server that describes pictures wants to be shown: a variable, since settings are printed.
+pub fn caption_key() -> Option<String> {
+    std::env::var("CONCEPTD_CAPTION_KEY").ok().filter(|key| !key.is_empty())
+}
+
+/// The library of ONNX Runtime by the name that its Rust binding and others use.
+pub fn library_in_environment() -> Option<PathBuf> {
+    std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// A variable's text as a value of the default's kind. Lists are separated as `PATH` is.

@@ -37,6 +37,9 @@ pub enum Error {
     /// A worker could not be started, or gave up.
     #[error("{0}")]
     Worker(String),
+    /// The models that look at pictures cannot be listed.
+    #[error(transparent)]
+    Models(#[from] ::models::ModelsError),
     /// Something that cannot be.
     #[error("bug: {0}")]
     Bug(String),

@@ -69,6 +69,16 @@ impl Home {
         self.0.join("datasets").join(id)
     }
 
+    /// What was seen in a data set: masks and the preview sheet.
+    pub fn prepared(&self, id: &str) -> PathBuf {
+        self.0.join("prepared").join(id)
+    }
+
+    /// Models that look at pictures.
+    pub fn eyes(&self) -> PathBuf {
+        self.0.join("captioners")
+    }
+
     /// The run of a job.
     pub fn job(&self, id: &str) -> PathBuf {
         self.0.join("jobs").join(id)

@@ -75,7 +75,15 @@ pub async fn keep(
             fs::remove_dir_all(&folder).map_err(Error::disk(&folder))?;
         }
         fs::rename(&staged, &folder).map_err(Error::disk(&staged))?;
-        let record = DatasetRecord { bytes, id, created_at_ms: now_ms(), survey, captions: Default::default() };
+        let record = DatasetRecord {
+            bytes,
+            id,
+            created_at_ms: now_ms(),
+            survey,
+            captions: Default::default(),
+            described: Default::default(),
+            report: None,
+        };
         let submitted = app.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY)))?;
         // The same upload ran beside this one and was faster.
         if let Submitted::Earlier(_) = submitted {

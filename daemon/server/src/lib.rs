@@ -17,6 +17,7 @@ mod metrics;
 mod models;
 mod planning;
 pub mod platform;
+mod preparing;
 mod store;
 mod watch;
 
@@ -29,6 +30,7 @@ pub use http::openapi;
 pub use intake::safe_path;
 pub use jobs::{Heard, Worker};
 pub use models::models_of;
+pub use preparing::eyes;
 pub use store::Queue;
 
 use jobs::Lane;

@@ -201,7 +201,7 @@ impl Decided {
             base: self.base.path.into(),
             stem: self.stem,
             continue_from: self.continue_from,
-            captions: self.dataset.captions,
+            captions: self.dataset.overriding(),
             work: Work::queued(self.request.priority),
             request: self.request,
             training: Training::default(),
@@ -272,6 +272,8 @@ impl Decided {
             disk_bytes,
             seconds: budgeted.or(speed.map(|each| each * (plan.recipe.steps * plan.recipe.batch_size as u64) as f64)),
             warnings,
+            findings: self.dataset.report.as_ref().map(|report| report.findings.clone()).unwrap_or_default(),
+            captions: self.dataset.sources(),
             request: self.request,
         })
     }

@@ -24,12 +24,22 @@ struct Setup {
     targets: &'static str,
     text: bool,
     recompute: bool,
+    /// Parts of each prompt.
+    chunks: usize,
 }
 
 impl Setup {
     fn new(architecture: Architecture) -> Self {
         let recipe = Recipe { rank: 2, alpha: 1.0, ..Recipe::conceptd(false) };
-        Self { architecture, precision: Precision::f32(), recipe, targets: "eden", text: false, recompute: false }
+        Self {
+            architecture,
+            precision: Precision::f32(),
+            recipe,
+            targets: "eden",
+            text: false,
+            recompute: false,
+            chunks: 1,
+        }
     }
 
     fn trainer(&self) -> Trainer {
@@ -60,15 +70,16 @@ impl Setup {
                 .and_then(|t| t.to_dtype(self.precision.compute))
                 .expect("a part")
         };
-        let ids: Vec<u32> = (0..all as u32)
-            .flat_map(|sample| {
+        let parts = |samples: usize| samples * self.chunks;
+        let ids: Vec<u32> = (0..parts(all) as u32)
+            .flat_map(|part| {
                 let mut ids = vec![END; LENGTH];
                 ids[0] = 49406;
-                ids[1..5].copy_from_slice(&[320 + sample, VOCABULARY as u32, VOCABULARY as u32 + 1, 1929]);
+                ids[1..5].copy_from_slice(&[320 + part, VOCABULARY as u32, VOCABULARY as u32 + 1, 1929]);
                 ids
             })
-            .skip(from * LENGTH)
-            .take(count * LENGTH)
+            .skip(parts(from) * LENGTH)
+            .take(parts(count) * LENGTH)
             .collect();
         let sizes = [128.0, 128.0, 0.0, 16.0, 64.0, 64.0];
         let xl = self.architecture.clip_g.is_some();
@@ -78,7 +89,7 @@ impl Setup {
             mask: Some(tensor(3, 1).abs().expect("a mask")),
             mask_means: vec![1.0; count],
             timesteps: [10, 400, 700, 950][from..from + count].to_vec(),
-            text: TextBatch { g: if xl { ids.clone() } else { Vec::new() }, l: ids },
+            text: TextBatch { g: if xl { ids.clone() } else { Vec::new() }, l: ids, chunks: self.chunks },
             time_ids: if xl { sizes.repeat(count) } else { Vec::new() },
         }
     }
@@ -105,9 +116,9 @@ fn flat(tensor: &Tensor) -> Vec<f64> {
 /// Adapters everywhere, in UNet and text encoders, and token rows: every kind of gradient by central differences in f64.
 #[test]
 fn the_gradient_of_the_whole_model_is_that_of_finite_differences() {
-    for architecture in [synthetic::tiny_xl(), synthetic::tiny_15()] {
+    for (architecture, chunks) in [(synthetic::tiny_xl(), 1), (synthetic::tiny_15(), 1), (synthetic::tiny_xl(), 2)] {
         let precision = Precision { compute: DType::F64, frozen: DType::F64, device: Device::Cpu };
-        let setup = Setup { targets: "all", text: true, precision, ..Setup::new(architecture) };
+        let setup = Setup { targets: "all", text: true, precision, chunks, ..Setup::new(architecture) };
         let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
         let analytic = gradients(&mut trainer, &[(&batch, 1.0)]);
         let scale = (analytic.iter().map(|g| g * g).sum::<f64>() / analytic.len() as f64).sqrt();
@@ -177,18 +188,19 @@ fn four_accumulated_steps_of_one_are_one_step_of_four() {
 #[test]
 fn what_a_step_keeps_is_known_beforehand() {
     for architecture in [synthetic::tiny_xl(), synthetic::tiny_15()] {
-        for (targets, text, recompute) in [
-            ("attn", false, false),
-            ("eden", false, true),
-            ("transformer", true, false),
-            ("all", true, false),
-            ("all", true, true),
+        for (targets, text, recompute, chunks) in [
+            ("attn", false, false, 1),
+            ("eden", false, true, 2),
+            ("transformer", true, false, 1),
+            ("all", true, false, 2),
+            ("all", true, true, 1),
         ] {
-            let setup = Setup { targets, text, recompute, ..Setup::new(architecture.clone()) };
+            let setup = Setup { targets, text, recompute, chunks, ..Setup::new(architecture.clone()) };
             let mut trainer = setup.trainer();
             loss(&mut trainer, &setup.batch(0, 3));
             let targets = Targets::named(setup.targets, text).expect("targets");
-            let step = StepShape { batch: 3, height: SIZE, width: SIZE, targets, rank: 2, text: true, recompute };
+            let step =
+                StepShape { batch: 3, height: SIZE, width: SIZE, chunks, targets, rank: 2, text: true, recompute };
             let planned = plan::saved_bytes(&setup.architecture, &step);
             let name = setup.architecture.family.name();
             assert_eq!(planned, trainer.saved_bytes(), "{name}, {}, recompute {recompute}", setup.targets);

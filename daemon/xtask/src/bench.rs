@@ -212,7 +212,7 @@ impl Bench {
             mask: Some(Tensor::from_vec(mask, (self.batch, size, size, 1), &Device::Cpu)?),
             mask_means: vec![0.5; self.batch],
             timesteps: draw.timesteps(self.batch),
-            text: TextBatch { l, g },
+            text: TextBatch { l, g, chunks: 1 },
             time_ids,
         })
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: the main job on the toy base, from pictures to pictures, on any machine with Rust.
 
-use crate::test::{cargo, root, status};
+use crate::test::{cargo, library, root, status};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use std::{
@@ -35,7 +35,17 @@ const TOY: [&str; 20] = [
     "false",
 ];
 
-pub fn run() -> Result<()> {
+/// What kojii is drawn as.
+const KOJII: [&str; 5] = [
+    "a photo of <concept> on a red background",
+    "a photo of <concept> on a yellow background",
+    "<concept> in a starry night sky",
+    "a picture of <concept> on red stripes",
+    "a photo of <concept> on grass",
+];
+
+/// Trains two concepts, or with `uncaptioned` one of pictures of which nobody has said anything.
+pub fn run(uncaptioned: bool) -> Result<()> {
     let root = root();
     cargo(&root, &["build", "--release", "--quiet", "--package", "conceptd"])?;
     let begun = Instant::now();
@@ -47,21 +57,10 @@ pub fn run() -> Result<()> {
     let packed = File::open(toy.join("toyxl.safetensors.gz")).context("the toy base is missing")?;
     io::copy(&mut GzDecoder::new(packed), &mut File::create(&base)?)?;
 
-    train(
-        &root,
-        &toy.join("kojii"),
-        "kojii",
-        "object",
-        &base,
-        &out,
-        &[
-            "a photo of <concept> on a red background",
-            "a photo of <concept> on a yellow background",
-            "<concept> in a starry night sky",
-            "a picture of <concept> on red stripes",
-            "a photo of <concept> on grass",
-        ],
-    )?;
+    if uncaptioned {
+        return from_bare_pictures(&root, &toy, &base, &out);
+    }
+    train(&root, &toy.join("kojii"), "kojii", "object", &base, &out, &KOJII)?;
     train(
         &root,
         &toy.join("blueprint"),
@@ -90,6 +89,34 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
+/// tagger -> captions -> training -> bundle.
+fn from_bare_pictures(root: &Path, toy: &Path, base: &Path, out: &Path) -> Result<()> {
+    let bare = out.join("bare");
+    fs::create_dir_all(&bare)?;
+    for entry in fs::read_dir(toy.join("kojii"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "png") {
+            fs::copy(&path, bare.join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    status(conceptd(root, out).args(["models", "add"]).arg(toy.join("tagger")))?;
+    // What the training will do by itself, shown first.
+    let mut look = conceptd(root, out);
+    look.arg("captions").arg(&bare).args(["--name", "kojii", "--mode", "object", "--class-word", "creature"]);
+    status(look.arg("--captioner").env("ORT_DYLIB_PATH", library(root)?))?;
+    train(root, &bare, "kojii", "object", base, out, &KOJII)?;
+    println!("\nLook at {}", out.join("kojii.png").display());
+    Ok(())
+}
+
+/// The program with a home of its own.
+fn conceptd(root: &Path, out: &Path) -> Command {
+    let program = root.join("target/release").join(format!("conceptd{}", std::env::consts::EXE_SUFFIX));
+    let mut command = Command::new(program);
+    command.env("CONCEPTD_HOME", out.join("home"));
+    command
+}
+
 fn train(
     root: &Path,
     pictures: &Path,
@@ -100,16 +127,12 @@ fn train(
     prompts: &[&str],
 ) -> Result<()> {
     println!("\n{name}: training on {}", pictures.strip_prefix(root).unwrap_or(pictures).display());
-    let conceptd = root.join("target/release").join(format!("conceptd{}", std::env::consts::EXE_SUFFIX));
-    let mut command = Command::new(conceptd);
-    command
-        .arg("train")
-        .arg(pictures)
-        .args(["--name", name, "--mode", mode])
-        .arg("--base")
-        .arg(base)
-        .arg("--out")
-        .arg(out);
+    let mut command = conceptd(root, out);
+    command.arg("train").arg(pictures).args(["--name", name, "--mode", mode]);
+    command.arg("--base").arg(base).arg("--out").arg(out);
+    if mode == "object" {
+        command.args(["--class-word", "creature"]).env("ORT_DYLIB_PATH", library(root)?);
+    }
     command.arg("--local").args(TOY);
     for prompt in prompts {
         command.args(["--sample-prompt", prompt]);

@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that a developer runs.
 
 mod bench;
+mod captioner;
 mod checkpoint;
 mod demo;
 mod parity;
@@ -42,7 +43,13 @@ enum Command {
     /// Kill the daemon again and again under queued jobs; thousands of random requests; many listeners. Takes half an hour.
     Soak(soak::Soak),
     /// Train two concepts on the toy base and draw them.
-    Demo,
+    Demo {
+        /// Train one, of pictures without prompts, which a small tagger describes.
+        #[arg(long)]
+        uncaptioned: bool,
+    },
+    /// Let one model look at one picture, and write what it sees.
+    Captioner(captioner::Captioner),
     /// Write a checkpoint of random numbers.
     RandomCheckpoint(checkpoint::RandomCheckpoint),
     /// Say what a checkpoint is, and optionally run its text encoders.
@@ -66,7 +73,8 @@ fn run(command: Command) -> Result<()> {
         Command::Test => test::run(),
         Command::Sync => sync::write(&test::root()),
         Command::Soak(soak) => soak.run(),
-        Command::Demo => demo::run(),
+        Command::Demo { uncaptioned } => demo::run(uncaptioned),
+        Command::Captioner(captioner) => captioner.run(),
         Command::RandomCheckpoint(random) => random.run(),
         Command::Inspect(inspect) => inspect.run(),
     }

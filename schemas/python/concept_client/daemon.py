@@ -15,6 +15,7 @@ from . import home as homes
 from . import views
 from .errors import ConceptdError, DaemonNotRunning
 from .events import FINAL_STATES, EventStream
+from .looks import Looks
 from .messages import Apply, Ref, applied, given, id_of, once, path_of, train_request
 from .multipart import Form, files_of
 from .places import Places
@@ -28,7 +29,7 @@ STREAM_TIMEOUT = 45.0
 UPLOAD_TIMEOUT = 1800.0
 
 
-class Daemon(Places):
+class Daemon(Places, Looks):
     """A running conceptd. Any thread may call it; nothing is kept open between calls."""
 
     def __init__(

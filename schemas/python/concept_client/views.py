@@ -54,6 +54,40 @@ class Picture(TypedDict):
     sha256: str
 
 
+class Described(TypedDict):
+    """What a captioner wrote: as it is learnt, as it was, and what was changed."""
+
+    text: str
+    raw: str
+    by: str
+    changes: list[str]
+
+
+class CaptionSource(TypedDict):
+    """The prompt of a picture and who wrote it."""
+
+    picture: str
+    text: str | None
+    origin: Literal["edited", "beside", "model", "nobody"]
+    described: Described | None
+
+
+class CaptionSources(TypedDict):
+    """Prompts with who wrote them."""
+
+    items: list[CaptionSource]
+    notes: list[str]
+
+
+class VisionModel(TypedDict):
+    """An installed model that looks at pictures."""
+
+    id: str
+    purpose: str
+    form: str
+    bytes: int
+
+
 class SkippedFile(TypedDict):
     """A file that is not used, and why."""
 
@@ -62,11 +96,12 @@ class SkippedFile(TypedDict):
 
 
 class Dataset(TypedDict):
-    """A data set."""
+    """A data set; `looked_at` counts pictures while a captioning or an examination goes on."""
 
     id: str
     bytes: int
     created_at_ms: int
+    looked_at: int | None
     pictures: list[Picture]
     skipped: list[SkippedFile]
     notes: list[str]

@@ -15,7 +15,10 @@ const TIMESTEPS: [usize; 4] = [120, 360, 600, 840];
 
 pub(super) struct Batches<'a> {
     latents: &'a Latents,
-    prompts: &'a Prompts,
+    /// The tokens of each example's prompt.
+    ids: Vec<TokenIds>,
+    /// Those of the bare concept word.
+    bare: TokenIds,
     plan: &'a Plan,
     micro_batch: usize,
     /// Examples that are learnt, each as often as it repeats.
@@ -24,7 +27,9 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub fn new(latents: &'a Latents, prompts: &'a Prompts, plan: &'a Plan, micro_batch: usize) -> Self {
+    /// # Errors
+    /// If a prompt cannot be encoded.
+    pub fn new(latents: &'a Latents, prompts: &Prompts, plan: &'a Plan, micro_batch: usize) -> Result<Self> {
         let examples = &latents.examples;
         let order = Rng::new(plan.recipe.seed, 0, Purpose::Validation).permutation(examples.len());
         // Few pictures are all needed for learning; their error is then measured under noise that training never draws.
@@ -33,7 +38,8 @@ impl<'a> Batches<'a> {
         measured.sort_unstable();
         let is_learnt = |i: &usize| aside == 0 || !measured.contains(i);
         let learnt = (0..examples.len()).filter(is_learnt).flat_map(|i| vec![i; examples[i].repeats]).collect();
-        Self { latents, prompts, plan, micro_batch, learnt, measured }
+        let ids = examples.iter().map(|example| prompts.encode(&example.prompt)).collect::<Result<_>>()?;
+        Ok(Self { latents, ids, bare: prompts.encode(CONCEPT)?, plan, micro_batch, learnt, measured })
     }
 
     /// The share of the run that lies behind `step`. Eden counts whole epochs of whole batches, so that a run shorter than
@@ -55,22 +61,21 @@ impl<'a> Batches<'a> {
         let chosen: Vec<usize> = (first..first + size).map(|i| self.pick(i)).collect();
         let timesteps = if recipe.stratified { draw.stratified_timesteps(size) } else { draw.timesteps(size) };
         let (flips, dropped) = (draw.flips(size), draw.dropped_captions(size, recipe.caption_dropout));
-        // Pictures of one shape go together.
-        let size_of = |slot: usize| self.latents.examples[chosen[slot]].size;
+        let ids = |slot: usize| if dropped[slot] { &self.bare } else { &self.ids[chosen[slot]] };
+        // Pictures of one shape and prompts of one length go together.
+        let shape = |slot: usize| (self.latents.examples[chosen[slot]].size, ids(slot).chunks());
         let mut order: Vec<usize> = (0..size).collect();
-        order.sort_by_key(|&slot| size_of(slot));
+        order.sort_by_key(|&slot| shape(slot));
         let mut passes = Vec::new();
-        for same in order.chunk_by(|&a, &b| size_of(a) == size_of(b)) {
+        for same in order.chunk_by(|&a, &b| shape(a) == shape(b)) {
             for slots in same.chunks(self.micro_batch) {
                 let samples = slots.iter().map(|&slot| {
-                    let index = chosen[slot];
-                    let prompt = if dropped[slot] { CONCEPT } else { &self.latents.examples[index].prompt };
                     // Every slot of every step has a sequence of its own, whatever shares a pass with it.
                     let noise = Draw::new(recipe.seed, step * size as u64 + slot as u64);
                     Sample {
-                        index,
+                        index: chosen[slot],
                         flipped: flips[slot],
-                        prompt,
+                        ids: ids(slot),
                         timestep: timesteps[slot],
                         noise,
                         offset: recipe.noise_offset,
@@ -99,16 +104,15 @@ impl<'a> Batches<'a> {
     pub fn held_out(&self, trainer: &Trainer) -> Result<f64> {
         let places = self.measured.iter().flat_map(|&index| TIMESTEPS.map(|timestep| (index, timestep)));
         let samples = places.enumerate().map(|(i, (index, timestep))| {
-            let prompt = &self.latents.examples[index].prompt;
+            let ids = &self.ids[index];
             // Steps far beyond any run's, so that no training noise is met.
             let noise = Draw::new(self.plan.recipe.seed, u64::MAX - i as u64);
-            Sample { index, flipped: false, prompt, timestep, noise, offset: 0.0, sampled: false }
+            Sample { index, flipped: false, ids, timestep, noise, offset: 0.0, sampled: false }
         });
         let samples: Vec<Sample> = samples.collect();
         let mut sum = 0.0;
-        // Pictures of one shape go together.
-        let size_of = |sample: &Sample| self.latents.examples[sample.index].size;
-        for same in samples.chunk_by(|a, b| size_of(a) == size_of(b)) {
+        let shape = |sample: &Sample| (self.latents.examples[sample.index].size, sample.ids.chunks());
+        for same in samples.chunk_by(|a, b| shape(a) == shape(b)) {
             for part in same.chunks(self.micro_batch.min(4 * TIMESTEPS.len())) {
                 let mut batch = self.batch(part.iter().copied())?;
                 batch.mask = None;
@@ -135,7 +139,7 @@ impl<'a> Batches<'a> {
             let mask = mask.map_or_else(ones, |mask| Ok(mask.clone()))?;
             mask_means.push(f64::from(mask.mean_all()?.to_scalar::<f32>()?));
             masks.push(mask);
-            ids.push(self.prompts.encode(sample.prompt)?);
+            ids.push(sample.ids.clone());
             timesteps.push(sample.timestep);
             time_ids.extend(self.latents.examples[sample.index].time_ids);
         }
@@ -157,7 +161,7 @@ impl<'a> Batches<'a> {
 struct Sample<'a> {
     index: usize,
     flipped: bool,
-    prompt: &'a str,
+    ids: &'a TokenIds,
     timestep: usize,
     noise: Draw,
     offset: f64,

@@ -18,6 +18,7 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
         "plan": plan.reasons(),
         "version": env!("CARGO_PKG_VERSION"),
     });
+    let captions: Vec<&str> = setup.latents.examples.iter().map(|example| example.prompt.as_str()).collect();
     let entries = [
         ("modelspec.sai_model_spec", "1.0.0".into()),
         (
@@ -52,6 +53,8 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
         ("conceptd.data_sha256", crate::hex(&setup.data_digest)),
         ("conceptd.base_nonstandard", (!base.is_standard()).to_string()),
         ("conceptd.made_with", made_with.to_string()),
+        ("conceptd.captions", json!(captions).to_string()),
+        ("conceptd.findings", json!(setup.findings).to_string()),
     ];
     let mut metadata: BTreeMap<String, String> = entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
     if let Some(vae) = &setup.base.vae_digest {

@@ -24,31 +24,38 @@ pub struct TextEncoder {
 /// What the UNet is steered by.
 #[derive(Clone)]
 pub struct Conditioning {
-    /// `[B, 77, C]`.
+    /// `[B, K * 77, C]`: the states of all K parts of a prompt in a row.
     pub context: Tensor,
     /// `[B, P]`, XL only.
     pub pooled: Option<Tensor>,
 }
 
-/// Token ids of a batch, row major `[B, 77]`.
-#[derive(Clone, Debug, Default)]
+/// Token ids of a batch, row major `[B, K, 77]`.
+#[derive(Clone, Debug)]
 pub struct TextBatch {
     /// For CLIP-L.
     pub l: Vec<u32>,
     /// For OpenCLIP-G.
     pub g: Vec<u32>,
+    /// Parts of each prompt, K.
+    pub chunks: usize,
 }
 
 impl TextBatch {
-    /// Joins prompts to a batch.
+    /// Joins prompts to a batch; shorter ones get empty parts.
     pub fn new(prompts: &[TokenIds]) -> Self {
-        let join = |of: fn(&TokenIds) -> &Vec<u32>| prompts.iter().flat_map(|ids| of(ids).iter().copied()).collect();
-        Self { l: join(|ids| &ids.l), g: join(|ids| &ids.g) }
+        let chunks = prompts.iter().map(TokenIds::chunks).max().unwrap_or(1);
+        let (l, g) = prompts
+            .iter()
+            .map(|ids| ids.clone().padded(chunks))
+            .map(|ids| (ids.l, ids.g))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        Self { l: l.concat(), g: g.concat(), chunks }
     }
 
     /// Number of prompts.
     pub fn len(&self) -> usize {
-        self.l.len() / LENGTH
+        self.l.len() / LENGTH / self.chunks
     }
 
     /// Whether there is no prompt.
@@ -105,14 +112,17 @@ impl TextEncoder {
     /// # Errors
     /// If an id has no embedding.
     pub fn forward(&self, batch: &TextBatch, tape: &mut Tape) -> Result<Conditioning> {
-        match &self.g {
-            None => Ok(Conditioning { context: self.l.forward(&batch.l, Pooling::FinalNorm, tape)?.0, pooled: None }),
+        let (context, pooled) = match &self.g {
+            None => self.l.forward(&batch.l, Pooling::FinalNorm, tape)?,
             Some(g) => {
                 let (l, _) = self.l.forward(&batch.l, Pooling::None, tape)?;
                 let (g, pooled) = g.forward(&batch.g, Pooling::Projected, tape)?;
-                Ok(Conditioning { context: kernels::concat_channels(&l, &g)?, pooled })
+                (kernels::concat_channels(&l, &g)?, pooled)
             }
-        }
+        };
+        let (rows, _, width) = context.dims3()?;
+        let context = context.reshape((rows / batch.chunks, batch.chunks * LENGTH, width))?;
+        Ok(Conditioning { context, pooled: pooled.map(|pooled| first_parts(&pooled, batch.chunks)).transpose()? })
     }
 
     /// Adds the gradients of everything trainable in the encoders, given those of their outputs.
@@ -120,13 +130,32 @@ impl TextEncoder {
     /// # Errors
     /// If the passes do not match.
     pub fn backward(&self, batch: &TextBatch, grad: &Conditioning, tape: &mut Tape, grads: &Gradients) -> Result<()> {
+        let width = grad.context.dim(2)?;
+        let context = grad.context.reshape((batch.len() * batch.chunks, LENGTH, width))?;
         let Some(g) = &self.g else {
-            return self.l.backward(&batch.l, &grad.context, None, Pooling::FinalNorm, tape, grads);
+            return self.l.backward(&batch.l, &context, None, Pooling::FinalNorm, tape, grads);
         };
         let pooled =
             grad.pooled.as_ref().ok_or_else(|| Error::Invalid("bug: no gradient of the pooled text".into()))?;
-        let (grad_l, grad_g) = kernels::split_channels(&grad.context, self.l.width())?;
-        g.backward(&batch.g, &grad_g, Some(pooled), Pooling::Projected, tape, grads)?;
+        let pooled = from_first_parts(pooled, batch.chunks)?;
+        let (grad_l, grad_g) = kernels::split_channels(&context, self.l.width())?;
+        g.backward(&batch.g, &grad_g, Some(&pooled), Pooling::Projected, tape, grads)?;
         self.l.backward(&batch.l, &grad_l, None, Pooling::None, tape, grads)
     }
+}
+
+/// Of the pooled states of all parts, `[B * K, P]`, those of the first parts, `[B, P]`: what hosts give XL for a long prompt.
+fn first_parts(pooled: &Tensor, chunks: usize) -> Result<Tensor> {
+    let (rows, width) = pooled.dims2()?;
+    Ok(pooled.reshape((rows / chunks, chunks, width))?.narrow(1, 0, 1)?.contiguous()?.squeeze(1)?)
+}
+
+/// The gradient of what [`first_parts`] took from.
+fn from_first_parts(grad: &Tensor, chunks: usize) -> Result<Tensor> {
+    let (prompts, width) = grad.dims2()?;
+    if chunks == 1 {
+        return Ok(grad.clone());
+    }
+    let others = Tensor::zeros((prompts, chunks - 1, width), grad.dtype(), grad.device())?;
+    Ok(Tensor::cat(&[&grad.unsqueeze(1)?, &others], 1)?.reshape((prompts * chunks, width))?)
 }

@@ -48,13 +48,13 @@ async fn made_before(app: &Arc<App>, key: &str) -> Result<Option<DatasetView>, A
         Some((id, _)) => store.store.get::<DatasetRecord>(&id),
         None => Ok(None),
     });
-    Ok(made.await?.map(view))
+    Ok(made.await?.map(|record| view(app, record)))
 }
 
 /// Looks through what was staged and makes a data set of it.
 async fn keep(app: &Arc<App>, staged: &Path, key: Option<String>) -> Result<DatasetView, ApiError> {
     match intake::keep(app, staged, crate::id("dataset")?, key).await? {
-        Ok(Submitted::New(record) | Submitted::Earlier(record)) => Ok(view(record)),
+        Ok(Submitted::New(record) | Submitted::Earlier(record)) => Ok(view(app, record)),
         Ok(Submitted::OtherBody) => Err(other_body()),
         Err(JobFailure { code: ErrorCode::TooLarge, reason }) => Err(ApiError::too_large(reason)),
         Err(JobFailure { code, reason }) => Err(ApiError::unusable(code, "files", reason)),
@@ -116,8 +116,14 @@ async fn receive(app: &Arc<App>, mut form: Multipart, staged: &Path) -> Result<(
     Ok(())
 }
 
-fn view(record: DatasetRecord) -> DatasetView {
-    DatasetView { survey: record.effective(), id: record.id, bytes: record.bytes, created_at_ms: record.created_at_ms }
+fn view(app: &App, record: DatasetRecord) -> DatasetView {
+    DatasetView {
+        looked_at: app.looking.at(&record.id),
+        survey: record.effective(),
+        id: record.id,
+        bytes: record.bytes,
+        created_at_ms: record.created_at_ms,
+    }
 }
 
 /// `GET /v1/datasets`.
@@ -136,7 +142,9 @@ pub async fn list(app: Data<App>, request: HttpRequest) -> Answer {
 
 /// `GET /v1/datasets/{id}`.
 pub async fn get(app: Data<App>, id: UrlPath<String>) -> Answer {
-    Ok(HttpResponse::Ok().json(view(find(&app.into_inner(), &id).await?)))
+    let app = app.into_inner();
+    let record = find(&app, &id).await?;
+    Ok(HttpResponse::Ok().json(view(&app, record)))
 }
 
 /// `GET /v1/datasets/{id}/captions`.
@@ -171,6 +179,7 @@ pub async fn set_captions(app: Data<App>, id: UrlPath<String>, request: HttpRequ
     Ok(HttpResponse::Ok().json(record.captions()))
 }
 
-async fn find(app: &Arc<App>, id: &str) -> Result<DatasetRecord, ApiError> {
+/// The data set of an id.
+pub async fn find(app: &Arc<App>, id: &str) -> Result<DatasetRecord, ApiError> {
     app.read::<DatasetRecord>(id).await?.ok_or_else(|| ApiError::not_found("such data set"))
 }

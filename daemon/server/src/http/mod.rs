@@ -10,6 +10,7 @@ mod guard;
 mod hosts;
 mod input;
 mod jobs;
+mod looks;
 mod openapi;
 mod plans;
 mod prompts;

@@ -3,7 +3,7 @@
 use super::{
     concepts, creations, datasets,
     error::{Answer, ApiError},
-    events, hosts, jobs,
+    events, hosts, jobs, looks,
     openapi::Operation,
     plans, prompts, system, watches,
 };
@@ -16,10 +16,11 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use protocol::{
-    Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest, CreationView, DatasetFromPath,
-    DatasetPage, DatasetView, FoundHosts, Health, HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs,
-    JobPage, JobView, Limits, LossCurve, ModelPage, PlanView, PriorityChange, PromptRequest, PromptView, Samples,
-    TrainRequest, UninstallRequest, VersionView, WatchRequest, WatchView, Watches,
+    CaptionRequest, CaptionViews, Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest,
+    CreationView, DatasetFromPath, DatasetPage, DatasetReport, DatasetView, ExamineRequest, FoundHosts, Health,
+    HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs, JobPage, JobView, Limits, LossCurve, ModelPage,
+    PlanView, PriorityChange, PromptRequest, PromptView, Samples, TrainRequest, UninstallRequest, VersionView,
+    VisionModels, WatchRequest, WatchView, Watches,
 };
 
 /// A path, its methods with their documentation, and what answers them.
@@ -108,6 +109,53 @@ pub fn table() -> Vec<Entry> {
                     web::put().to(datasets::set_captions),
                 ),
             ],
+        ),
+        entry(
+            "/v1/datasets/{id}/describe",
+            vec![
+                (
+                    post("Let a captioner describe the pictures that have no prompt; a user's stay")
+                        .reads::<CaptionRequest>()
+                        .answers::<CaptionViews>(200),
+                    web::post().to(looks::describe),
+                ),
+                (
+                    get("Prompts with who wrote them, and what was changed in a captioner's")
+                        .answers::<CaptionViews>(200),
+                    web::get().to(looks::described),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/datasets/{id}/examine",
+            vec![(
+                post("Say what is wrong with the pictures")
+                    .reads::<ExamineRequest>()
+                    .answers::<DatasetReport>(200),
+                web::post().to(looks::examine),
+            )],
+        ),
+        entry(
+            "/v1/datasets/{id}/report",
+            vec![(get("What the last examination said").answers::<DatasetReport>(200), web::get().to(looks::report))],
+        ),
+        entry(
+            "/v1/datasets/{id}/sheet",
+            vec![(
+                get("The pictures with their crops and masks, as the last examination saw them").answers_as(200, "image/png"),
+                web::get().to(looks::sheet),
+            )],
+        ),
+        entry(
+            "/v1/datasets/{id}/cancel",
+            vec![(
+                post("End a captioning or an examination; what it has seen is kept").answers_nothing(204),
+                web::post().to(looks::cancel),
+            )],
+        ),
+        entry(
+            "/v1/captioners",
+            vec![(get("Installed models that look at pictures").answers::<VisionModels>(200), web::get().to(looks::captioners))],
         ),
         entry(
             "/v1/plans",

@@ -6,11 +6,11 @@ use super::{
     worker::{Heard, Worker, died_of_memory},
 };
 use crate::{
-    App, Result, installs, library,
+    App, Result, installs, library, preparing,
     store::{DatasetRecord, Job, Queue},
 };
 use protocol::{Command, ErrorCode, Event, JobFailure, JobState, Report, Task, TrainTask};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Deaths of a worker in a row without a newer snapshot.
@@ -179,7 +179,9 @@ async fn one_worker(app: &Arc<App>, job: &Job, wire: &mut UnboundedReceiver<Chan
         return Ok(Ended::Failed(JobFailure { code: ErrorCode::NotFound, reason }));
     };
     let folder = app.home.job(&job.id);
-    let task = Task::Train(Box::new(task(app, job, &dataset)));
+    let store = app.clone();
+    let hosts = crate::blocking(move || preparing::host_folders(&store.store)).await?;
+    let task = Task::Train(Box::new(task(app, job, &dataset, &hosts)));
     let mut worker = Worker::start(&app.program, &task, &folder.join("log.txt")).await?;
     {
         let (store, id, identity) = (app.clone(), job.id.clone(), worker.identity.clone());
@@ -263,12 +265,16 @@ fn far() -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_secs(3600)
 }
 
-fn task(app: &App, job: &Job, dataset: &DatasetRecord) -> TrainTask {
+fn task(app: &App, job: &Job, dataset: &DatasetRecord, hosts: &[PathBuf]) -> TrainTask {
     let request = &job.request;
     TrainTask {
         pictures: vec![app.home.dataset(&dataset.id)],
         limits: app.config.limits.clone(),
         captions: job.captions.clone(),
+        masks: BTreeMap::new(),
+        focuses: BTreeMap::new(),
+        findings: BTreeMap::new(),
+        eyes: preparing::eyes(&app.home, &app.config, hosts),
         name: request.name.clone(),
         stem: job.stem.clone(),
         mode: job.mode,

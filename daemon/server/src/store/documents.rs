@@ -2,8 +2,8 @@
 
 use crate::Result;
 use protocol::{
-    BaseFamily, Captions, ConceptView, CreateTask, CreationRequest, InstallView, JobFailure, JobState, MemoryLevel,
-    Mode, Stage, Survey, TrainRequest,
+    BaseFamily, CaptionOrigin, CaptionView, Captions, ConceptView, CreateTask, CreationRequest, DatasetReport,
+    Described, InstallView, JobFailure, JobState, MemoryLevel, Mode, PictureView, Stage, Survey, TrainRequest,
 };
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -38,20 +38,50 @@ pub struct DatasetRecord {
     pub created_at_ms: i64,
     /// What was found, prompts as they lie beside the pictures.
     pub survey: Survey,
-    /// Prompts in place of those.
+    /// Prompts in place of those, by users.
     pub captions: BTreeMap<String, Option<String>>,
+    /// What captioners wrote, for pictures that nobody else wrote anything for.
+    #[serde(default)]
+    pub described: BTreeMap<String, Described>,
+    /// What was wrong with the pictures when they were last examined.
+    #[serde(default)]
+    pub report: Option<DatasetReport>,
 }
 
 impl DatasetRecord {
     /// The survey with the prompts in effect.
     pub fn effective(&self) -> Survey {
         let mut survey = self.survey.clone();
+        let overriding = self.overriding();
         for picture in &mut survey.pictures {
-            if let Some(caption) = self.captions.get(&picture.name) {
+            if let Some(caption) = overriding.get(&picture.name) {
                 picture.caption.clone_from(caption);
             }
         }
         survey
+    }
+
+    /// Prompts in place of those beside the pictures: a user's before a captioner's.
+    pub fn overriding(&self) -> BTreeMap<String, Option<String>> {
+        let bare = self.survey.pictures.iter().filter(|picture| picture.caption.is_none());
+        let described = bare
+            .filter_map(|picture| Some((picture.name.clone(), Some(self.described.get(&picture.name)?.text.clone()))));
+        described.chain(self.captions.clone()).collect()
+    }
+
+    /// Every prompt with who wrote it.
+    pub fn sources(&self) -> Vec<CaptionView> {
+        let of = |picture: &PictureView| {
+            let described = self.described.get(&picture.name).cloned();
+            let (text, origin) = match (self.captions.get(&picture.name), &picture.caption, &described) {
+                (Some(edited), ..) => (edited.clone(), CaptionOrigin::Edited),
+                (None, Some(beside), _) => (Some(beside.clone()), CaptionOrigin::Beside),
+                (None, None, Some(described)) => (Some(described.text.clone()), CaptionOrigin::Model),
+                (None, None, None) => (None, CaptionOrigin::Nobody),
+            };
+            CaptionView { picture: picture.name.clone(), text, origin, described }
+        };
+        self.survey.pictures.iter().map(of).collect()
     }
 
     /// The prompts in effect.

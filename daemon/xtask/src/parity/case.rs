@@ -62,6 +62,7 @@ impl Case {
         Ok(TextBatch {
             l: self.ids(&format!("ids{infix}_l"))?,
             g: if self.has(&g) { self.ids(&g)? } else { Vec::new() },
+            chunks: 1,
         })
     }
 

@@ -124,7 +124,7 @@ pub fn run(case: &Case, outputs: &mut Outputs) -> Result<()> {
             mask_means: mask_means(&mask)?,
             mask: Some(mask),
             timesteps: timesteps[step * batch_size..(step + 1) * batch_size].to_vec(),
-            text: diffusion::clip::TextBatch { l: ids(&text.l), g: ids(&text.g) },
+            text: diffusion::clip::TextBatch { l: ids(&text.l), g: ids(&text.g), chunks: 1 },
             time_ids: one_time_ids.repeat(if one_time_ids.is_empty() { 0 } else { batch_size }),
         };
         let rates = Rates {

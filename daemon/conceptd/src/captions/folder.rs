@@ -1,0 +1,134 @@
+//! Pictures in a folder, without a daemon: described, examined, and what was said written beside them.
+
+use super::Look;
+use crate::{
+    Failure,
+    client::{Reach, print_json},
+    interrupt,
+    serve::{Flags, settings},
+    table::{or_dash, table},
+};
+use anyhow::{Context, anyhow};
+use protocol::{DatasetReport, Described, Finding, Limits, PrepareTask, Severity};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What was written beside the pictures, so that a later look knows what a user has edited since.
+const WRITTEN: &str = ".conceptd-captions.json";
+
+/// Looks at a folder or an archive, and prints what is seen.
+pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
+    if look.write && !pictures.is_dir() {
+        return Err(crate::usage(anyhow!("--write puts files beside pictures: give a folder, not an archive")));
+    }
+    interrupt::listen()?;
+    let home = reach.home.home();
+    let config = settings(&home, &Flags::default())?.config;
+    let before = match look.again && pictures.is_dir() {
+        true => ours(pictures)?,
+        false => BTreeMap::new(),
+    };
+    let out = look.sheet.as_ref().map(|_| tempfile::tempdir()).transpose()?;
+    let asks_for_mode = look.captioner.is_some() || look.report;
+    let task = PrepareTask {
+        pictures: vec![pictures.to_owned()],
+        limits: Limits::default(),
+        // What we wrote and nobody edited counts as not written.
+        captions: before.keys().map(|picture| (picture.clone(), None)).collect(),
+        eyes: server::eyes(&home, &config, &[]),
+        mode: if asks_for_mode { look.mode()? } else { look.mode.unwrap_or(protocol::Mode::Object) },
+        name: look.name.clone(),
+        class_word: look.class_word.clone(),
+        captioner: look.captioner.clone(),
+        rewrite: look.rewrite,
+        resolution: look.resolution,
+        crop: look.crop,
+        mask: look.mask,
+        out: out.as_ref().map(|out| out.path().to_owned()),
+    };
+    let mut progress = |done: u64| {
+        if done > 0 && done.is_multiple_of(50) && !reach.json {
+            eprintln!("{done} pictures");
+        }
+    };
+    let seen = preparation::prepare(&task, &mut progress, &interrupt::asked)?;
+    seen.prepared.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    if look.write {
+        write(pictures, &seen.prepared.captions)?;
+    }
+    if let (Some(sheet), Some(out)) = (&look.sheet, &out) {
+        fs::copy(out.path().join("sheet.png"), sheet).with_context(|| format!("cannot write {}", sheet.display()))?;
+    }
+    match &seen.prepared.examined {
+        Some(report) if look.report => print_report(report, reach.json),
+        _ if reach.json => Ok(print_json(&json!({
+            "captions": seen.captions, "described": seen.prepared.captions, "notes": seen.prepared.notes
+        }))?),
+        _ => {
+            let rows: Vec<_> = seen.captions.into_iter().map(|(name, text)| vec![name, or_dash(text)]).collect();
+            print!("{}", table(&["PICTURE", "PROMPT"], &rows));
+            Ok(())
+        }
+    }
+}
+
+/// The captions that were written here by us and are still as we wrote them, by picture.
+fn ours(folder: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let path = folder.join(WRITTEN);
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(BTreeMap::new()) };
+    let mut written: BTreeMap<String, String> =
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged; remove it", path.display()))?;
+    written.retain(|picture, text| {
+        fs::read_to_string(beside(folder, picture)).is_ok_and(|now| now.trim() == text.as_str())
+    });
+    Ok(written)
+}
+
+fn beside(folder: &Path, picture: &str) -> PathBuf {
+    folder.join(picture).with_extension("txt")
+}
+
+/// Writes captions beside their pictures. What a user wrote in the meantime stays.
+fn write(folder: &Path, captions: &BTreeMap<String, Described>) -> Result<(), Failure> {
+    let mut written = ours(folder)?;
+    let mut count = 0;
+    for (picture, described) in captions {
+        // A frame of a film shares its file with the others.
+        let path = beside(folder, picture);
+        if path.exists() && !written.contains_key(picture) || picture.contains('#') {
+            continue;
+        }
+        server::write_whole(&path, format!("{}\n", described.text).as_bytes())?;
+        written.insert(picture.clone(), described.text.clone());
+        count += 1;
+    }
+    server::write_whole(&folder.join(WRITTEN), &serde_json::to_vec_pretty(&written)?)?;
+    eprintln!("{count} captions written; edit them as you like");
+    Ok(())
+}
+
+/// Prints what was found, what matters most first.
+pub fn print_report(report: &DatasetReport, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return Ok(print_json(report)?);
+    }
+    println!("{}", report.verdict);
+    for Finding { severity, pictures, message, advice, .. } in &report.findings {
+        let mark = match severity {
+            Severity::Serious => "!!",
+            Severity::Warning => " !",
+            Severity::Info => "  ",
+        };
+        println!("\n{mark} {message}\n     {advice}");
+        if !pictures.is_empty() {
+            let more = pictures.len().saturating_sub(6);
+            let shown = pictures.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
+            println!("     {shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Looking at a data set: captions, examination, the preview sheet, the models that look.
+
+use super::{
+    datasets::find,
+    error::{Answer, ApiError},
+    files::send,
+    input::json,
+};
+use crate::{
+    App,
+    preparing::{self, Refused, Wish},
+    store::DatasetRecord,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path as UrlPath, Payload},
+};
+use models::{Listed, Store as Models};
+use protocol::{
+    CaptionRequest, CaptionViews, Crop, DatasetReport, ErrorCode, ExamineRequest, MaskName, Prepared, VisionModel,
+    VisionModels,
+};
+use std::sync::Arc;
+
+/// Side of training pictures that nobody named: what XL was made for.
+const USUAL_SIDE: usize = 1024;
+
+/// `POST /v1/datasets/{id}/describe`.
+pub async fn describe(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let (asked, _) = json::<CaptionRequest>(&app, &request, payload).await?;
+    let again = asked.again;
+    let wish = Wish {
+        mode: asked.mode,
+        name: asked.name,
+        class_word: asked.class_word,
+        captioner: Some(asked.captioner.unwrap_or_else(|| "auto".into())),
+        again,
+        rewrite: asked.rewrite,
+        resolution: USUAL_SIDE,
+        crop: Crop::Center,
+        mask: MaskName::None,
+    };
+    let (record, notes) = look(&app, &id, wish, move |record, prepared| {
+        record.described.extend(std::mem::take(&mut prepared.captions));
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), notes }))
+}
+
+/// `GET /v1/datasets/{id}/describe`.
+pub async fn described(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let record = find(&app.into_inner(), &id).await?;
+    Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), notes: Vec::new() }))
+}
+
+/// `POST /v1/datasets/{id}/examine`.
+pub async fn examine(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let (asked, _) = json::<ExamineRequest>(&app, &request, payload).await?;
+    let wish = Wish {
+        mode: asked.mode,
+        name: asked.name,
+        class_word: None,
+        captioner: None,
+        again: false,
+        rewrite: false,
+        resolution: asked.resolution.unwrap_or(USUAL_SIDE),
+        crop: asked.crop,
+        mask: asked.mask,
+    };
+    let (record, _) = look(&app, &id, wish, |record, prepared| record.report = prepared.examined.take()).await?;
+    Ok(HttpResponse::Ok().json(report_of(record)?))
+}
+
+/// `GET /v1/datasets/{id}/report`.
+pub async fn report(app: Data<App>, id: UrlPath<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(report_of(find(&app.into_inner(), &id).await?)?))
+}
+
+fn report_of(record: DatasetRecord) -> Result<DatasetReport, ApiError> {
+    record.report.ok_or_else(|| ApiError::not_found("report of this data set; ask for an examination first"))
+}
+
+/// `GET /v1/datasets/{id}/sheet`.
+pub async fn sheet(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    let record = find(&app, &id).await?;
+    send(&preparing::sheet(&app.home, &record.id), "image/png", None).await
+}
+
+/// `POST /v1/datasets/{id}/cancel`.
+pub async fn cancel(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    let record = find(&app, &id).await?;
+    app.looking.cancel(&record.id);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `GET /v1/captioners`.
+pub async fn captioners(app: Data<App>) -> Answer {
+    let listed = crate::blocking(move || Models::open(&app.home.eyes()).list().map_err(crate::Error::Models));
+    let view = |listed| match listed {
+        Listed::Ready(model) => VisionModel {
+            purpose: model.purpose().to_string(),
+            form: model.form.to_string(),
+            bytes: model.bytes(),
+            problem: None,
+            id: model.id,
+        },
+        Listed::Broken { id, why } => {
+            VisionModel { id, purpose: String::new(), form: String::new(), bytes: 0, problem: Some(why.to_string()) }
+        }
+    };
+    Ok(HttpResponse::Ok().json(VisionModels { items: listed.await?.into_iter().map(view).collect() }))
+}
+
+/// Looks, and keeps what was seen. It goes on when whoever asked stops waiting.
+async fn look(
+    app: &Arc<App>,
+    id: &str,
+    wish: Wish,
+    keep: impl Fn(&mut DatasetRecord, &mut Prepared) + Send + 'static,
+) -> Result<(DatasetRecord, Vec<String>), ApiError> {
+    let record = find(app, id).await?;
+    let app = app.clone();
+    let work = actix_web::rt::spawn(async move {
+        let mut prepared = match preparing::prepare(&app, &record, wish).await? {
+            Ok(prepared) => prepared,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let notes = std::mem::take(&mut prepared.notes);
+        let id = record.id.clone();
+        let kept =
+            crate::blocking(move || app.store.update::<DatasetRecord, _>(&id, |record| keep(record, &mut prepared)));
+        Ok::<_, crate::Error>(Ok((kept.await?.map_or(record, |(record, ())| record), notes)))
+    });
+    match work.await.map_err(crate::Error::bug)?? {
+        Ok(seen) => Ok(seen),
+        Err(Refused::Busy) => Err(ApiError::conflict("somebody looks at this data set already; wait, or cancel it")),
+        Err(Refused::Failed(failure)) => {
+            let field = if failure.code == ErrorCode::Invalid { "captioner" } else { "dataset" };
+            Err(ApiError::unusable(failure.code, field, failure.reason))
+        }
+    }
+}
