@@ -5,6 +5,7 @@ That the stand-ins are like the real ones, and that all of this works in a real 
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -133,6 +134,28 @@ def test_captions_make_another_data_set_and_leave_the_first_alone(package: Modul
     assert text == "a\nb" and daemon.captions(made["id"]) == {"0001.png": "a", "0002.png": "b"}
     with pytest.raises(ValueError, match="dataset: connect either"):
         run(package, "ConceptdCaption")
+
+
+def test_a_captioner_describes_what_has_no_prompt(
+    package: ModuleType, daemon: Daemon, program: Path, tmp_path: Path
+) -> None:
+    def models(*arguments: Any) -> None:
+        subprocess.run([program, "models", *arguments, "--home", daemon.home], check=True, capture_output=True)
+
+    for picture in toy.PICTURES.glob("*.png"):
+        (tmp_path / picture.name).write_bytes(picture.read_bytes())
+    bare = pictures(package, tmp_path)
+    models("add", toy.TOY / "tagger")
+    try:
+        given = {"dataset": bare, "captioner": "auto", "mode": "object", "captions": "mine\n\n\n\n\n"}
+        (made, text), _ = run(package, "ConceptdCaption", **given)
+        assert text.splitlines()[0] == "mine" and "brick wall" in text.splitlines()[1]
+        assert daemon.captions(made["id"]) == made["captions"]
+        assert set(daemon.captions(bare["id"]).values()) == {None}, "what a node made is never changed"
+        (again, _), _ = run(package, "ConceptdCaption", **given)
+        assert again["id"] == made["id"]
+    finally:
+        models("remove", "tagger")
 
 
 # Trainings.

@@ -253,3 +253,20 @@ def test_a_server_may_describe_and_the_tagger_stands_in(
     told = daemon.describe(made, "object", class_word="creature", again=True)
     assert {item["described"]["by"] for item in told["items"]} == {"tagger"}
     assert sum("endpoint could not describe it" in note for note in told["notes"]) == 3
+
+
+def test_the_last_snapshots_are_scored_at_three_strengths(launch: Launch, program: Path, tmp_path: Path) -> None:
+    home = tmp_path / "conceptd"
+    # Random numbers in the form of CLIP: it judges, however badly.
+    run(program, home, "models", "add", toy.TOY.parent / "captioners" / "clip")
+    daemon = launch(home)
+    job = toy.submit(daemon, daemon.upload(toy.PICTURES))
+    daemon.wait(job)
+    [scores] = [event["scores"] for event in daemon.events(job) if event["event"] == "scored"]
+    assert [(row["step"], row["strength"]) for row in scores["rows"]] == [
+        (step, strength) for step in (5, 10) for strength in (0.5, 0.75, 1.0)
+    ]
+    assert all(-1 <= row[measure] <= 1 for row in scores["rows"] for measure in ("likeness", "obedience"))
+    assert scores["best"] == max(scores["rows"], key=lambda row: row["total"])
+    report = json.loads((home / "jobs" / job["id"] / "out" / "kojii.json").read_text())
+    assert report["scores"] == scores

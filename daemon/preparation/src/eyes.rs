@@ -3,6 +3,7 @@
 use crate::{Error, Result};
 use candle_core::Device as CandleDevice;
 use caption::Form as Words;
+use image::{GrayImage, RgbImage};
 use models::{Form, Installed, Listed, Purpose, Store, Want};
 use protocol::{EndpointTask, Eyes};
 use std::path::Path;
@@ -13,7 +14,7 @@ use vision::{
     faces::{CenterFace, FaceDetector, Yunet},
     florence2::Florence2,
     likeness::{ClipImage, Dinov2, Embedder},
-    masks::{Salience, Segmenter},
+    masks::{Salience, Segmenter, TextSegmenter},
     runtime::{self, Device},
     wd14::Wd14,
 };
@@ -29,8 +30,22 @@ pub(crate) struct Wanted<'a> {
     pub faces: bool,
     /// The subject.
     pub subject: bool,
+    /// What the subject is, in a word.
+    pub class_word: Option<&'a str>,
     /// How alike pictures are.
     pub embedding: bool,
+}
+
+/// Finds what a word names.
+struct Named {
+    eye: TextSegmenter,
+    what: String,
+}
+
+impl Segmenter for Named {
+    fn mask(&mut self, picture: &RgbImage) -> vision::Result<GrayImage> {
+        self.eye.mask(picture, &self.what)
+    }
 }
 
 /// Someone who describes pictures.
@@ -98,6 +113,13 @@ impl Opened {
         if wanted.subject {
             try_open(Purpose::Mask, notes, &mut |model, lens| {
                 *subject = Some(Box::new(Salience::open(main(model)?, lens.device()?)?));
+                Ok(())
+            });
+        }
+        if let (true, None, Some(what)) = (wanted.subject, &subject, wanted.class_word) {
+            try_open(Purpose::TextMask, notes, &mut |model, lens| {
+                let eye = TextSegmenter::open(folder(model)?, lens.device()?)?;
+                *subject = Some(Box::new(Named { eye, what: what.to_owned() }));
                 Ok(())
             });
         }

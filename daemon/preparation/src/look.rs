@@ -54,6 +54,7 @@ pub fn prepare(task: &PrepareTask, see: &mut dyn FnMut(u64), stop: &(dyn Fn() ->
         captioner: task.captioner.as_deref(),
         faces: part(task) == MaskName::Face || task.crop == Crop::Face || task.mode == protocol::Mode::Face,
         subject: part(task) == MaskName::Subject,
+        class_word: task.class_word.as_deref(),
         embedding: task.out.is_some(),
     };
     let mut eyes = Opened::open(&task.eyes, &wanted, cancelled)?;

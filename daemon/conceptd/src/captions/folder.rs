@@ -19,6 +19,8 @@ use std::{
 
 /// What was written beside the pictures, so that a later look knows what a user has edited since.
 const WRITTEN: &str = ".conceptd-captions.json";
+/// Pictures that a finding names; `--json` has all.
+const SHOWN: usize = 6;
 
 /// Looks at a folder or an archive, and prints what is seen.
 pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
@@ -117,18 +119,33 @@ pub fn print_report(report: &DatasetReport, as_json: bool) -> Result<(), Failure
         return Ok(print_json(report)?);
     }
     println!("{}", report.verdict);
-    for Finding { severity, pictures, message, advice, .. } in &report.findings {
+    // The same about several pictures is said once.
+    for same in report.findings.chunk_by(|a, b| a.code == b.code) {
+        let Finding { severity, advice, message, pictures, .. } = &same[0];
         let mark = match severity {
             Severity::Serious => "!!",
             Severity::Warning => " !",
             Severity::Info => "  ",
         };
-        println!("\n{mark} {message}\n     {advice}");
-        if !pictures.is_empty() {
-            let more = pictures.len().saturating_sub(6);
-            let shown = pictures.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
-            println!("     {shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() });
+        match (same.len(), pictures.as_slice()) {
+            (1, []) => println!("\n{mark} {message}"),
+            (1, pictures) => println!("\n{mark} {}: {message}", some(pictures)),
+            _ => {
+                println!("\n{mark} {} pictures", same.len());
+                same.iter().take(SHOWN).for_each(|one| println!("     {}: {}", some(&one.pictures), one.message));
+                if same.len() > SHOWN {
+                    println!("     and {} more", same.len() - SHOWN);
+                }
+            }
         }
+        println!("   > {advice}");
     }
     Ok(())
+}
+
+/// The first of many names.
+fn some(pictures: &[String]) -> String {
+    let more = pictures.len().saturating_sub(SHOWN);
+    let shown = pictures.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
