@@ -45,6 +45,9 @@ pub struct Look {
     /// What the object is, in a word; captions that name it mean the concept.
     #[arg(long, value_name = "WORD")]
     class_word: Option<String>,
+    /// Words that captions leave out, so that what they name becomes part of the concept.
+    #[arg(long, value_name = "WORDS")]
+    leave_out: Vec<String>,
     /// Write the captions beside the pictures of a folder, where you can edit them. Files that you wrote or edited stay.
     #[arg(long, requires = "captioner")]
     write: bool,
@@ -123,9 +126,11 @@ impl Captions {
                 class_word: look.class_word.clone(),
                 again: look.again,
                 rewrite: look.rewrite,
+                leave_out: look.leave_out.clone(),
             };
             let views: CaptionViews = daemon.write_patiently("POST", &route("describe"), &request)?;
             views.notes.iter().for_each(|note| eprintln!("note: {note}"));
+            views.shared.iter().for_each(|shared| eprintln!("note: {}", shared.meaning));
         }
         if look.report {
             let request = ExamineRequest {

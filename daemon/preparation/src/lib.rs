@@ -79,12 +79,13 @@ impl Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A text with the concept in it, as a captioner's would be.
-pub fn crafted(text: &str, name: &str, mode: Mode, class_word: Option<&str>) -> Crafted {
-    caption::craft(text, name, mode_of(mode), caption::Form::of(text), &options(class_word))
+pub fn crafted(text: &str, name: &str, mode: Mode, class_word: Option<&str>, leave_out: &[String]) -> Crafted {
+    caption::craft(text, name, mode_of(mode), caption::Form::of(text), &options(class_word, leave_out))
 }
 
-fn options(class_word: Option<&str>) -> caption::Options {
-    caption::Options { class_noun: class_word.map(str::to_owned), ..caption::Options::default() }
+fn options(class_word: Option<&str>, leave_out: &[String]) -> caption::Options {
+    let class_noun = class_word.map(str::to_owned);
+    caption::Options { class_noun, dropout: leave_out.to_vec(), ..caption::Options::default() }
 }
 
 fn mode_of(mode: Mode) -> caption::Mode {

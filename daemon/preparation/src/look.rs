@@ -7,10 +7,11 @@ use crate::{
     rewrite::rewrite,
     seen::{Lookout, Sight, crop, part},
 };
+use caption::Description;
 use dataset::{Frames, Limits, Options, Photo};
 use diffusion::tokenizer::Tokenizer;
 use examiner::{Examiner, Settings, SharedWord};
-use protocol::{Crop, MaskName, PrepareTask, Prepared};
+use protocol::{Crop, MaskName, PrepareTask, Prepared, SharedPhrase};
 use std::{
     collections::BTreeMap,
     fs,
@@ -202,7 +203,13 @@ fn put_together(task: &PrepareTask, examiner: &Examiner, sights: Vec<Sight>, not
         prepared.focuses.extend(sight.focus.map(|focus| (name.clone(), focus)));
         captions.insert(name, sight.caption);
     }
-    let report = examiner.report(records, &shared(task, &captions));
+    let description = describe(task, &captions);
+    let report = examiner.report(records, &telling(task, &description));
+    prepared.shared = description
+        .shared
+        .iter()
+        .map(|shared| SharedPhrase { phrase: shared.phrase.clone(), count: shared.count, meaning: shared.explain() })
+        .collect();
     if let Some(out) = &task.out {
         let title = if task.name.is_empty() { "pictures" } else { task.name.as_str() };
         if let Some(sheet) = examiner::sheets(title, &previews, &report).first() {
@@ -214,13 +221,17 @@ fn put_together(task: &PrepareTask, examiner: &Examiner, sights: Vec<Sight>, not
     Ok(Looked { prepared, captions })
 }
 
-/// Words that nearly every caption has and that say what the concept itself looks like.
-fn shared(task: &PrepareTask, captions: &BTreeMap<String, Option<String>>) -> Vec<SharedWord> {
-    let texts: Vec<String> = captions.values().flatten().map(|text| dataset::bind_concept(text, &task.name)).collect();
-    let description = caption::description(&texts);
+/// What nearly all captions say.
+fn describe(task: &PrepareTask, captions: &BTreeMap<String, Option<String>>) -> Description {
+    let bound = |text: &String| dataset::bind_concept(text, &task.name);
+    caption::description(&captions.values().flatten().map(bound).collect::<Vec<_>>())
+}
+
+/// Of that, what says how the concept itself looks.
+fn telling(task: &PrepareTask, description: &Description) -> Vec<SharedWord> {
     let telling = description.dropout_words(mode_of(task.mode));
-    let shared = description.shared.into_iter().filter(|shared| telling.contains(&shared.phrase));
-    shared.map(|shared| SharedWord { word: shared.phrase, count: shared.count }).collect()
+    let shared = description.shared.iter().filter(|shared| telling.contains(&shared.phrase));
+    shared.map(|shared| SharedWord { word: shared.phrase.clone(), count: shared.count }).collect()
 }
 
 fn save(path: &Path, sheet: &image::RgbImage) -> Result<()> {

@@ -125,7 +125,7 @@ impl Lookout<'_> {
         let caption = eye.caption(picture)?;
         *failures = 0;
         Ok(caption.map(|caption| {
-            let options = options(task.class_word.as_deref());
+            let options = options(task.class_word.as_deref(), &task.leave_out);
             let crafted = caption::craft(&caption.text, &task.name, mode_of(task.mode), *words, &options);
             let changes = crafted.changes.iter().map(ToString::to_string).collect();
             Described { text: crafted.text, raw: caption.text, by: by.clone(), changes }

@@ -70,6 +70,7 @@ fn wish(task: &TrainTask, folder: &Path) -> PrepareTask {
         mode: task.mode,
         name: task.name.clone(),
         class_word: parameters.class_word.clone(),
+        leave_out: Vec::new(),
         captioner: (captioner != "none").then_some(captioner),
         rewrite: false,
         resolution: parameters.resolution.unwrap_or(1024),

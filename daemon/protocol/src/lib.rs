@@ -42,7 +42,7 @@ pub use parameters::{Mode, Parameters, Steps};
 pub use plan::{PlanView, ResolvedParameter, TrainRequest, Warning, WarningCode};
 pub use preparation::{
     CaptionOrigin, CaptionRequest, CaptionView, CaptionViews, Described, EndpointTask, ExamineRequest, Eyes, MaskName,
-    PrepareTask, Prepared, VisionModel, VisionModels,
+    PrepareTask, Prepared, SharedPhrase, VisionModel, VisionModels,
 };
 pub use problem::{ErrorCode, Problem};
 pub use system::{Health, Limits, VersionView};

@@ -57,6 +57,10 @@ pub struct CaptionRequest {
     /// Let the configured server make what was described smoother; what it gets wrong stays as it was.
     #[serde(default)]
     pub rewrite: bool,
+    /// Words that captions leave out, so that what they name becomes part of the concept.
+    #[serde(default)]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 100)), extend("examples" = [["green shirt"]]))]
+    pub leave_out: Vec<String>,
 }
 
 /// Asks what is wrong with the pictures.
@@ -121,11 +125,24 @@ pub struct CaptionView {
     pub described: Option<Described>,
 }
 
+/// A word or two that nearly every caption has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SharedPhrase {
+    /// In lower case.
+    pub phrase: String,
+    /// Captions that have it.
+    pub count: usize,
+    /// What that means for training, in words.
+    pub meaning: String,
+}
+
 /// Captions and where they come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CaptionViews {
     /// By picture.
     pub items: Vec<CaptionView>,
+    /// What nearly all captions say, when they were last described.
+    pub shared: Vec<SharedPhrase>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -198,6 +215,8 @@ pub struct PrepareTask {
     pub name: String,
     /// What the object is, in a word.
     pub class_word: Option<String>,
+    /// Words that captions leave out.
+    pub leave_out: Vec<String>,
     /// Who describes pictures that have no caption; none for nobody.
     pub captioner: Option<String>,
     /// Whether a server rewrites what was described.
@@ -219,6 +238,8 @@ pub struct Prepared {
     pub examined: Option<crate::DatasetReport>,
     /// Captions of pictures that had none.
     pub captions: BTreeMap<String, Described>,
+    /// What nearly all captions say.
+    pub shared: Vec<SharedPhrase>,
     /// Files with masks.
     pub masks: BTreeMap<String, PathBuf>,
     /// Where the subjects are: left, top, right and bottom as shares of the sides.

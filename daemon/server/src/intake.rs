@@ -82,6 +82,7 @@ pub async fn keep(
             survey,
             captions: Default::default(),
             described: Default::default(),
+            shared: Vec::new(),
             report: None,
         };
         let submitted = app.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY)))?;

@@ -56,6 +56,8 @@ pub struct Wish {
     pub name: String,
     /// What the object is, in a word.
     pub class_word: Option<String>,
+    /// Words that captions leave out.
+    pub leave_out: Vec<String>,
     /// Who describes pictures without a caption; none for nobody.
     pub captioner: Option<String>,
     /// Also those that a captioner described before.
@@ -99,6 +101,7 @@ pub async fn prepare(
         mode: wish.mode,
         name: wish.name,
         class_word: wish.class_word,
+        leave_out: wish.leave_out,
         captioner: wish.captioner,
         rewrite: wish.rewrite,
         resolution: wish.resolution,

@@ -45,6 +45,7 @@ pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
         mode: if asks_for_mode { look.mode()? } else { look.mode.unwrap_or(protocol::Mode::Object) },
         name: look.name.clone(),
         class_word: look.class_word.clone(),
+        leave_out: look.leave_out.clone(),
         captioner: look.captioner.clone(),
         rewrite: look.rewrite,
         resolution: look.resolution,
@@ -59,6 +60,7 @@ pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
     };
     let seen = preparation::prepare(&task, &mut progress, &interrupt::asked)?;
     seen.prepared.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    seen.prepared.shared.iter().for_each(|shared| eprintln!("note: {}", shared.meaning));
     if look.write {
         write(pictures, &seen.prepared.captions)?;
     }

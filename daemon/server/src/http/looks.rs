@@ -34,6 +34,7 @@ pub async fn describe(app: Data<App>, id: UrlPath<String>, request: HttpRequest,
         mode: asked.mode,
         name: asked.name,
         class_word: asked.class_word,
+        leave_out: asked.leave_out,
         captioner: Some(asked.captioner.unwrap_or_else(|| "auto".into())),
         again,
         rewrite: asked.rewrite,
@@ -43,15 +44,16 @@ pub async fn describe(app: Data<App>, id: UrlPath<String>, request: HttpRequest,
     };
     let (record, notes) = look(&app, &id, wish, move |record, prepared| {
         record.described.extend(std::mem::take(&mut prepared.captions));
+        record.shared = std::mem::take(&mut prepared.shared);
     })
     .await?;
-    Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), notes }))
+    Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), shared: record.shared, notes }))
 }
 
 /// `GET /v1/datasets/{id}/describe`.
 pub async fn described(app: Data<App>, id: UrlPath<String>) -> Answer {
     let record = find(&app.into_inner(), &id).await?;
-    Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), notes: Vec::new() }))
+    Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), shared: record.shared, notes: Vec::new() }))
 }
 
 /// `POST /v1/datasets/{id}/examine`.
@@ -62,6 +64,7 @@ pub async fn examine(app: Data<App>, id: UrlPath<String>, request: HttpRequest, 
         mode: asked.mode,
         name: asked.name,
         class_word: None,
+        leave_out: Vec::new(),
         captioner: None,
         again: false,
         rewrite: false,

@@ -3,7 +3,7 @@
 use crate::Result;
 use protocol::{
     BaseFamily, CaptionOrigin, CaptionView, Captions, ConceptView, CreateTask, CreationRequest, DatasetReport,
-    Described, InstallView, JobFailure, JobState, MemoryLevel, Mode, PictureView, Stage, Survey, TrainRequest,
+    Described, InstallView, JobFailure, JobState, MemoryLevel, Mode, PictureView, SharedPhrase, Stage, Survey, TrainRequest,
 };
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -43,6 +43,9 @@ pub struct DatasetRecord {
     /// What captioners wrote, for pictures that nobody else wrote anything for.
     #[serde(default)]
     pub described: BTreeMap<String, Described>,
+    /// What nearly all captions said when they were last described.
+    #[serde(default)]
+    pub shared: Vec<SharedPhrase>,
     /// What was wrong with the pictures when they were last examined.
     #[serde(default)]
     pub report: Option<DatasetReport>,
