@@ -16,7 +16,7 @@ use image::RgbImage;
 use tokenizers::Tokenizer;
 
 use crate::captioner::{Caption, Captioner};
-use crate::checkpoint::{CLIP, Settings, Weights, failed, pixels, tokenizer, unfit, weights_file};
+use crate::checkpoint::{CLIP, Settings, Weights, failed, pixels, some, tokenizer, unfit, weights_file};
 use crate::error::{Error, Result};
 use crate::resample::{ResampleFilter, resize_rgb};
 
@@ -92,6 +92,7 @@ impl Blip {
     /// # Errors
     /// When the model fails, or the prefix is too long for it.
     pub fn ids(&mut self, picture: &RgbImage) -> Result<Vec<u32>> {
+        some(picture)?;
         let mut ids = self.beginning()?;
         let side = self.layout.side;
         let picture = resize_rgb(picture, side, side, ResampleFilter::Bicubic);

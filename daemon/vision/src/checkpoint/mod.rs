@@ -43,6 +43,14 @@ pub(crate) fn pixels(picture: &RgbImage, channels: &Channels, device: &Device) -
     Tensor::from_vec(values, (1, 3, height as usize, width as usize), device)
 }
 
+/// A picture without pixels is none; the kernels behind a model may not survive one.
+pub(crate) fn some(picture: &RgbImage) -> Result<()> {
+    if picture.as_raw().is_empty() {
+        return Err(Error::picture("the picture", "it has no pixels"));
+    }
+    Ok(())
+}
+
 /// The file that holds the weights.
 pub(crate) fn weights_file(folder: &Path) -> PathBuf {
     folder.join("model.safetensors")

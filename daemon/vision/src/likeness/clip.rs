@@ -13,7 +13,7 @@ use image::RgbImage;
 use tokenizers::Tokenizer;
 
 use super::{Embedder, cosine, middle, unit};
-use crate::checkpoint::{CLIP, Settings, Weights, failed, pixels, tokenizer, unfit, weights_file};
+use crate::checkpoint::{CLIP, Settings, Weights, failed, pixels, some, tokenizer, unfit, weights_file};
 use crate::error::{Error, Result};
 
 /// CLIP's tower for pictures.
@@ -60,6 +60,7 @@ impl ClipImage {
 
 impl Embedder for ClipImage {
     fn embed(&mut self, picture: &RgbImage) -> Result<Vec<f32>> {
+        some(picture)?;
         let features = self.features(&middle(picture, self.side, self.side)).map_err(failed(&self.path))?;
         unit(&features, &self.path)
     }

@@ -14,7 +14,7 @@ use candle_nn::{conv2d, layer_norm, linear, linear_b, ops};
 use image::RgbImage;
 
 use super::{Embedder, middle, unit};
-use crate::checkpoint::{IMAGENET, Settings, Weights, failed, pixels, unfit, weights_file};
+use crate::checkpoint::{IMAGENET, Settings, Weights, failed, pixels, some, unfit, weights_file};
 use crate::error::Result;
 
 /// What the published image processors make of a picture: the short side to 256, then the middle 224 x 224.
@@ -90,6 +90,7 @@ impl Dinov2 {
 
 impl Embedder for Dinov2 {
     fn embed(&mut self, picture: &RgbImage) -> Result<Vec<f32>> {
+        some(picture)?;
         let features = self.features(&middle(picture, SHORT, SIDE)).map_err(failed(&self.path))?;
         unit(&features, &self.path)
     }
