@@ -2,7 +2,9 @@
 
 use crate::{
     Mode,
-    lexicon::{ADJ, ADV, AUX, CONCEPT, CONJ, DET, LETTERING, MEDIUM, PLAIN, PUNCT, QUALITY, SHOW, VERB},
+    lexicon::{
+        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, ING, LETTERING, MEDIUM, OPENS, PERSONS, PLAIN, PREP, PUNCT, QUALITY, REL, SHOW, STOP, VERB,
+    },
     phrases::{forward, sift},
     words::{Draft, Word, words},
 };
@@ -16,7 +18,7 @@ pub(crate) fn says(words: &[Word], at: usize, keys: &str) -> bool {
 pub(crate) fn preambles(draft: &mut Draft, mode: Mode) {
     for (place, sentence) in draft.sentences.iter_mut().enumerate() {
         let words = &mut sentence.words;
-        words.retain(|word| !matches!(word.key.as_str(), "arafed" | "araffe" | "araffed" | "arafe" | "arafes"));
+        invented(words);
         while let Some(length) = preamble(words, place == 0, mode).filter(|&length| length < words.len()) {
             words.drain(..length);
         }
@@ -33,6 +35,23 @@ pub(crate) fn preambles(draft: &mut Draft, mode: Mode) {
         let words = &mut draft.sentences[0].words;
         words.push(Word::new(",", false));
         words.extend(taken.words);
+    }
+}
+
+/// "arafed" and the like, which BLIP says instead of an article.
+fn invented(words: &mut Vec<Word>) {
+    let mut at = 0;
+    while at < words.len() {
+        if !matches!(words[at].key.as_str(), "arafed" | "araffe" | "araffed" | "arafe" | "arafes") {
+            at += 1;
+            continue;
+        }
+        let noun = words.get(at + 1).is_some_and(|next| !next.is(STOP | OPENS | ING | VERB | PERSONS | CONCEPT));
+        if noun && (at == 0 || !words[at - 1].is(OPENS)) {
+            words[at] = Word::new("a", words[at].spaced);
+        } else {
+            words.remove(at);
+        }
     }
 }
 
@@ -113,6 +132,12 @@ pub(crate) fn fillers(draft: &mut Draft) {
             } else if words[at].is(AUX) && matches!(words[at].key.as_str(), "appears" | "seems" | "appear" | "seem") && says(words, at + 1, "to be") {
                 let is = if words[at].key.ends_with('s') { "is" } else { "are" };
                 words.splice(at..at + 3, [Word::new(is, true)]);
+            } else if words[at].is(AUX) && says(words, at + 1, "be seen") {
+                words.drain(at..at + 3);
+            } else if words[at].is(REL) && matches!(words.get(at + 1).map(|word| word.key.as_str()), Some("is" | "are")) && words.get(at + 2).is_some_and(|word| word.is(ING | ED)) {
+                words.drain(at..at + 2);
+            } else if says(words, at, "close up") && words.get(at + 2).is_some_and(|next| next.key == "of" || next.is(MEDIUM)) {
+                words.splice(at..at + 2, [Word::new("close-up", words[at].spaced)]);
             } else {
                 at += 1;
             }
@@ -138,7 +163,6 @@ pub(crate) fn lettering(draft: &mut Draft) {
 
 /// How many words a governor at this place has, if it is one of `kinds`; "who has" is one of two.
 pub(crate) fn governor(words: &[Word], at: usize, kinds: &[&str]) -> Option<usize> {
-    use crate::lexicon::REL;
     let is = |at: usize| words.get(at).is_some_and(|word| kinds.contains(&word.key.as_str()));
     if is(at) && !(at > 0 && words[at - 1].is(REL) && words[at].is(AUX)) {
         return Some(1);
@@ -150,7 +174,7 @@ pub(crate) fn governor(words: &[Word], at: usize, kinds: &[&str]) -> Option<usiz
 pub(crate) fn quality(draft: &mut Draft) {
     for sentence in &mut draft.sentences {
         drop_phrases(&mut sentence.words, &|part| {
-            part.iter().any(|word| word.is(QUALITY)) && part.iter().all(|word| word.is(QUALITY | ADV | CONJ))
+            part.iter().any(|word| word.is(QUALITY)) && part.iter().all(|word| word.is(QUALITY | ADV | CONJ | PREP))
         });
     }
     draft.sentences.retain(|sentence| !sentence.words.is_empty());

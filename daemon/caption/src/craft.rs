@@ -102,6 +102,7 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
     if !options.keep_identity {
         match mode {
             Mode::Face => work.step(Kind::Identity, person::looks),
+            Mode::Object if subject.as_ref().is_some_and(Subject::is_person) => work.step(Kind::Identity, person::looks),
             Mode::Object => work.step(Kind::Identity, object::make),
             Mode::Style => {}
         }

@@ -197,7 +197,7 @@ const LISTS: &[(u64, &str)] = &[
     (
         LETTERING,
         "watermark watermarks signature signatures text texts lettering logo logos username caption subtitles subtitle \
-         timestamp copyright url website watermarked writing inscription",
+         timestamp copyright url website watermarked writing inscription word words letters",
     ),
     (
         MEDIUM | PLAIN,
@@ -254,7 +254,7 @@ const LISTS: &[(u64, &str)] = &[
 
 /// Ends like a participle but is a noun or adjective.
 const NO_ING: &str = "building ceiling painting clothing evening morning ring string king wing wedding earring railing \
-    lighting drawing setting thing spring sibling pudding sling awning bedding landing crossing during rendering \
+    lighting drawing setting thing spring sibling pudding sling awning bedding during rendering \
     engraving etching stocking swing stuffing shading writing lettering nothing something everything anything \
     being viking darling sterling icing dressing frosting topping flooring filling duckling";
 const NO_ED: &str = "red bed shed seed sled weed reed hundred speed breed blurred need feed steed bobsled";

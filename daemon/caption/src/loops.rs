@@ -59,8 +59,7 @@ fn repeated_phrases(words: &mut Vec<Word>) {
     let mut kept: Vec<Word> = Vec::with_capacity(words.len());
     for part in words.split(|word| word.key == ",") {
         let key: Vec<&str> = part.iter().map(|word| word.key.as_str()).collect();
-        let concept = key.contains(&"<concept>");
-        if concept || seen.insert(key.join(" ")) {
+        if seen.insert(key.join(" ")) {
             if !kept.is_empty() {
                 kept.push(Word::new(",", false));
             }

@@ -5,7 +5,7 @@ use crate::{
     lexicon::{
         ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, PUNCT, STATE, STOP, VERB, VESSEL,
     },
-    person::{adjectives, several, singular, tells_only},
+    person::{self, adjectives, in_style, several, singular, tells_only},
     phrases::{backward, forward, sift},
     subject::Subject,
     words::{Draft, PLACEHOLDER, Word, number},
@@ -52,9 +52,9 @@ pub(crate) fn bind(draft: &mut Draft, class_noun: Option<&str>) -> Option<Subjec
     }
     let words = &mut draft.sentences.first_mut()?.words;
     let at = first(words)?;
-    let known = class.is_some();
-    if known && words[at].is(PERSON | PERSONS) {
-        return None;
+    if words[at].is(PERSON | PERSONS) {
+        // A figure or a character is told like a person; what is known to be a thing is none.
+        return if class.is_some() { None } else { person::bind(draft) };
     }
     let plural = words[at].is(PERSONS) || words[backward(words, at)..at].iter().any(|word| number(word).is_some_and(|count| count > 1));
     Some(also(take(words, at, plural), class))
@@ -119,6 +119,7 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
     let genitive = words.get(end).is_some_and(|next| next.is(GENITIVE));
     let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
     let acts = |word: &&Word| word.is(STATE) || ["sleeping", "sitting", "standing", "running", "jumping", "playing", "walking", "lying", "laying", "flying", "swimming", "resting", "eating", "yawning", "smiling"].contains(&word.key.as_str());
+    put.splice(..0, in_style(&words[start..head], words[start].spaced));
     if !genitive {
         put.extend(words[start..head].iter().filter(acts).map(|word| Word::new(&word.text, true)));
     }

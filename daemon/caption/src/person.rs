@@ -3,8 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MOOD, NUM, PERSON, PERSONS, POSS, PREP, PRON, PUNCT,
-        ROLE, STATE, STOP,
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MAKE, MOOD, NUM, PERSON, PERSONS, POSS, PREP, PRON, PUNCT,
+        ROLE, STATE, STOP, STYLE,
     },
     phrases::{backward, forward, sift},
     subject::Subject,
@@ -64,8 +64,13 @@ fn replace(words: &mut Vec<Word>, head: usize) {
         words.get(head + 2).is_some_and(|next| next.is(PERSON))
     };
     let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
+    put.splice(..0, in_style(&words[start..head], words[start].spaced));
     if !genitive {
         put.extend(behind(&words[start..head], &words[head], coordinated));
+    }
+    let goes_on = words.get(head + 1).is_some_and(|next| next.is(ING | ED)) && !words[head].is(ROLE);
+    if goes_on && !put.last().is_some_and(|word| word.is(CONCEPT)) {
+        put.push(Word::new(",", false));
     }
     if coordinated {
         let other = words[head + 2].text.clone();
@@ -73,6 +78,15 @@ fn replace(words: &mut Vec<Word>, head: usize) {
         words.insert(head + 2, Word::new(article, true));
     }
     words.splice(start..=head, put);
+}
+
+/// "anime" of "an anime girl": what a picture of the concept would not be otherwise.
+pub(crate) fn in_style(before: &[Word], spaced: bool) -> Vec<Word> {
+    let mut put: Vec<Word> = before.iter().filter(|word| word.is(STYLE) && !word.is(MAKE)).cloned().map(Word::apart).collect();
+    if let Some(first) = put.first_mut() {
+        first.spaced = spaced;
+    }
+    put
 }
 
 /// What is said of a person before the noun, as it is said behind a name.
@@ -193,7 +207,8 @@ pub(crate) fn tells_only(words: &[Word], features: u64, looks: u64) -> bool {
         _ => head,
     });
     let shut = words.iter().any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide" | "looking" | "focused"));
-    if owned && !shut && head.is_some_and(|head| words[head].is(features)) {
+    let feature = owned && !shut && head.is_some_and(|head| words[head].is(features));
+    if feature && features & FEATURE != 0 {
         return true;
     }
     let Some(verb) = words.iter().position(|word| word.is(AUX)) else { return words.iter().all(|word| word.is(PRON)) };
@@ -202,7 +217,9 @@ pub(crate) fn tells_only(words: &[Word], features: u64, looks: u64) -> bool {
     let again = verb + 1 < words.len() && words[verb].key == "is" && {
         forward(words, verb + 1).is_some_and(|(phrase, head)| words[head].is(PERSON) && !words[head].is(ROLE) && phrase.end == words.len())
     };
-    person && (says || again)
+    // What a tail does is no matter of how the thing looks.
+    let made = words[verb..].iter().skip(1).find(|word| !word.is(ADV)).is_some_and(|word| word.is(looks));
+    feature && made || person && (says || again)
 }
 
 /// "She is young and is smiling" becomes "She is smiling".

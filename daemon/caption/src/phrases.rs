@@ -2,7 +2,7 @@
 
 use crate::{
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, FEATURE, HAIR, ING, OPENS, PERSON, PERSONS, PLACE, POSS, PREP, PRON,
+        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, FEATURE, GENITIVE, HAIR, ING, LETTERING, OPENS, PERSON, PERSONS, PLACE, POSS, PREP, PRON,
         PUNCT, REL, STATE, STOP, VERB,
     },
     words::Word,
@@ -97,6 +97,10 @@ pub(crate) fn item(words: &[Word], from: usize) -> Option<Item> {
     let mut end = phrase.end;
     let feature = words[head].is(FEATURE);
     let mut bound = false;
+    if words[head].is(LETTERING) {
+        end = quoted(words, end);
+        own = end;
+    }
     while let Some(word) = words.get(end) {
         let next = if word.is(REL) {
             bound = true;
@@ -128,6 +132,17 @@ pub(crate) fn item(words: &[Word], from: usize) -> Option<Item> {
     Some(Item { phrase, head, own, end })
 }
 
+/// The end of what letters say: `"SALE"`, `reading "SALE"`.
+fn quoted(words: &[Word], from: usize) -> usize {
+    let says = |word: &Word| matches!(word.key.as_str(), "reading" | "saying" | "reads" | "says");
+    let start = from + usize::from(words.get(from).is_some_and(says));
+    let quote = |word: &Word| matches!(word.key.as_str(), "\"" | "'" | "\u{201c}" | "\u{201d}");
+    if !words.get(start).is_some_and(quote) {
+        return if start > from { words.len() } else { from };
+    }
+    words[start + 1..].iter().position(quote).map_or(words.len(), |length| start + length + 2)
+}
+
 /// The end of a clause that begins with "that" or "who".
 fn clause(words: &[Word], from: usize) -> usize {
     let mut at = from + 1;
@@ -153,7 +168,11 @@ pub(crate) fn list(words: &[Word], from: usize) -> (Vec<Item>, bool) {
         at = next.end;
         items.push(next);
         let Some(separator) = separator(words, at) else { break };
-        joined |= words[at..separator].iter().any(|word| word.is(CONJ));
+        let last = words[at..separator].iter().any(|word| word.is(CONJ));
+        if joined && !last {
+            break;
+        }
+        joined |= last;
         at = separator;
         let opens = words.get(at).is_some_and(|word| !word.is(PREP | AUX | PRON | VERB | PUNCT | CONJ | REL));
         if !opens {
@@ -186,6 +205,10 @@ pub(crate) fn without(
         return None;
     }
     let end = items.last()?.end;
+    // "Her eyes" of "her eyes are closed" is no list.
+    if governor.is_empty() && words.get(end).is_some_and(|next| next.is(AUX | VERB | GENITIVE)) {
+        return None;
+    }
     let kept = cuts.iter().filter(|cut| cut.is_none()).count();
     let mut built: Vec<Word> = Vec::new();
     let mut seen = 0;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Words behind which a comma is put before "in the style of".
-const LONG: usize = 10;
+const LONG: usize = 8;
 
 /// Kinds of pictures, schools, tools and praise go.
 pub(crate) fn strip(draft: &mut Draft) {

@@ -32,6 +32,11 @@ impl Subject {
         Self { pronouns: ["it", "it", "its"], nouns, alone }
     }
 
+    /// Whether it is a person.
+    pub fn is_person(&self) -> bool {
+        self.pronouns[0] != "it"
+    }
+
     /// Whether "the" and this noun mean it.
     fn is(&self, noun: &Word) -> bool {
         let [she, ..] = self.pronouns;
@@ -75,7 +80,8 @@ fn clause(words: &[Word], at: usize, subject: &Subject) -> bool {
     let key = |at: usize| words.get(at).map(|word| word.key.as_str());
     let verb = |at: usize| words.get(at).is_some_and(|word| word.is(AUX | VERB));
     let feature = key(at + 1) == Some(her) && crate::phrases::forward(words, at + 1).is_some_and(|(phrase, _)| verb(phrase.end));
-    matches!(words[at].key.as_str(), "and" | "but" | "while") && (key(at + 1) == Some(she) && verb(at + 2) || feature)
+    let there = key(at + 1) == Some("there") && verb(at + 2);
+    matches!(words[at].key.as_str(), "and" | "but" | "while") && (there || key(at + 1) == Some(she) && verb(at + 2) || feature)
 }
 
 /// Says "she" where the caption says "the woman" again.
@@ -99,7 +105,7 @@ pub(crate) fn join(draft: &mut Draft, subject: &Subject) {
         let words = &draft.sentences[at].words;
         let [she, ..] = subject.pronouns;
         let speaks = leads && words.first().is_some_and(|word| word.key == she);
-        match if speaks { predicates(&words[1..]) } else { None } {
+        match if speaks { predicates(&words[1..]) } else { None }.or_else(|| leads.then(|| absolute(words, subject))?) {
             Some(said) => {
                 pieces.extend(said);
                 draft.sentences.remove(at);
@@ -110,6 +116,10 @@ pub(crate) fn join(draft: &mut Draft, subject: &Subject) {
     let words = &mut draft.sentences[place].words;
     if let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) {
         let mut behind = words.split_off(concept + 1);
+        let needless = behind.first().is_some_and(|word| word.key == ",") && behind.get(1).is_some_and(|word| word.is(ING) || word.key == "with");
+        if needless {
+            behind.remove(0);
+        }
         if subject.alone || behind.first().is_some_and(|word| word.is(AUX)) {
             participle(&mut behind);
         }
@@ -121,6 +131,17 @@ pub(crate) fn join(draft: &mut Draft, subject: &Subject) {
         }
         words.extend(piece);
     }
+}
+
+/// "Her eyes are closed" as "her eyes closed".
+fn absolute(words: &[Word], subject: &Subject) -> Option<Vec<Vec<Word>>> {
+    let [.., her] = subject.pronouns;
+    let (phrase, _) = crate::phrases::forward(words, 0).filter(|_| words[0].key == her)?;
+    let be = words.get(phrase.end).is_some_and(|verb| matches!(verb.key.as_str(), "is" | "are"));
+    let simple = !words[phrase.end..].iter().skip(1).any(|word| word.is(AUX | VERB) && !word.is(ED));
+    let rest = words.get(phrase.end + 1..).filter(|rest| be && simple && !rest.is_empty())?;
+    let her = Word::new(her, true);
+    Some(vec![[&[her], &words[1..phrase.end], rest].concat()])
 }
 
 /// Whether the concept is what the sentence is about: nothing but a kind of picture before it.

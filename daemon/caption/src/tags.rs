@@ -96,8 +96,8 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
         changes.extend(named.map(|tag| Change { kind: Kind::Named, from: tag.clone(), to: mention::bind(tag, name, class) }));
     }
     let named = tags.iter().any(|tag| tag.text.contains(PLACEHOLDER));
-    let people = tags.iter().filter(|tag| counts(&tag.key)).count();
-    let mut taken = false;
+    let people = tags.iter().map(|tag| counts(&tag.key)).sum();
+    let animals = tags.iter().any(|tag| tag.key == "no humans");
     let mut seen = HashSet::new();
     let mut kept = Vec::new();
     for tag in tags {
@@ -107,7 +107,7 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
             () if concept => None,
             () if !tag.key.chars().any(|c| c.is_alphanumeric()) && !is_face(&tag.key) => Some(Kind::Tidied),
             () if !seen.insert(tag.key.clone()) => Some(Kind::Repeat),
-            () => unwanted(&tag, mode, options, people, &mut taken),
+            () => unwanted(&tag, mode, options, if animals && mode == Mode::Face { 2 } else { people }),
         };
         match kind {
             Some(kind) => changes.push(Change { kind, from: tag.text, to: String::new() }),
@@ -131,7 +131,7 @@ fn is_face(key: &str) -> bool {
 }
 
 /// Why a tag is left out, if it is.
-fn unwanted(tag: &Tag, mode: Mode, options: &Options, people: usize, taken: &mut bool) -> Option<Kind> {
+fn unwanted(tag: &Tag, mode: Mode, options: &Options, people: usize) -> Option<Kind> {
     const ALONE: &[&str] = &["solo", "solo focus", "male focus", "female focus"];
     let key = tag.key.as_str();
     if options.dropout.iter().any(|dropped| bare_key(&dropped.replace('_', " ")) == key) {
@@ -141,14 +141,12 @@ fn unwanted(tag: &Tag, mode: Mode, options: &Options, people: usize, taken: &mut
     } else if tag.ends(LETTERING) || is_credit(key) {
         return Some(Kind::Lettering);
     }
-    let person = counts(key) || tag.all(LOOKS | PERSON) && tag.ends(PERSON);
+    let person = counts(key) == 1 || tag.all(LOOKS | PERSON) && tag.ends(PERSON);
     match mode {
-        Mode::Face if ALONE.contains(&key) => Some(Kind::Bound),
-        Mode::Face if person && !*taken => {
-            *taken = true;
-            Some(Kind::Bound)
-        }
-        Mode::Face if !options.keep_identity && people < 2 && is_looks(tag) => Some(Kind::Identity),
+        // Of two persons one does not know whose hair is meant.
+        Mode::Face if people > 1 => None,
+        Mode::Face if ALONE.contains(&key) || person => Some(Kind::Bound),
+        Mode::Face if !options.keep_identity && is_looks(tag) => Some(Kind::Identity),
         Mode::Face => None,
         Mode::Object => {
             let class = options.class_noun.as_deref();
@@ -162,12 +160,16 @@ fn unwanted(tag: &Tag, mode: Mode, options: &Options, people: usize, taken: &mut
     }
 }
 
-/// `1girl`, `2boys`, `multiple girls`.
-fn counts(key: &str) -> bool {
+/// How many people tags like `1girl`, `2boys`, `multiple girls` count.
+fn counts(key: &str) -> usize {
     let kind = key.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('+');
     let several = key.strip_prefix("multiple ");
     let kinds = ["girl", "boy", "other", "girls", "boys", "others", "woman", "man"];
-    kind.len() < key.len() && kinds.contains(&kind) || several.is_some_and(|kind| kinds.contains(&kind))
+    if several.is_some_and(|kind| kinds.contains(&kind)) {
+        return 2;
+    }
+    let figures = &key[..key.len() - kind.len()];
+    if kinds.contains(&kind) { figures.trim_end_matches('+').parse().unwrap_or_default() } else { 0 }
 }
 
 fn is_looks(tag: &Tag) -> bool {
@@ -176,7 +178,7 @@ fn is_looks(tag: &Tag) -> bool {
     let kept = tag.words.iter().any(|word| KEPT.contains(&word.key.as_str()));
     let more = tag.words.last().is_some_and(|word| MORE.contains(&word.key.as_str()))
         && (tag.words.last().is_some_and(|word| word.key != "up") || tag.key.contains("side up"));
-    !kept && (tag.ends(FEATURE) || more || tag.all(LOOKS | ADV) || tag.key.ends_with("skinned female") || tag.key.ends_with("skinned male"))
+    !kept && (tag.ends(FEATURE) || more || tag.all(LOOKS) || tag.key.ends_with("skinned female") || tag.key.ends_with("skinned male"))
 }
 
 /// Ratings, scores and what is said of the file.

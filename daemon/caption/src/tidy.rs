@@ -1,7 +1,7 @@
 //! Spaces, commas, articles, and what hangs in the air when something was taken out.
 
 use crate::{
-    lexicon::{self, AUX, CONCEPT, CONJ, DET, POSS, PREP, PRON, PUNCT, REL},
+    lexicon::{self, AUX, CONCEPT, CONJ, DET, GENITIVE, POSS, PREP, PRON, PUNCT, REL},
     words::{Draft, Word},
 };
 
@@ -10,6 +10,7 @@ pub(crate) fn tidy(draft: &mut Draft) {
     for sentence in &mut draft.sentences {
         settle(&mut sentence.words);
         articles(&mut sentence.words);
+        genitive(&mut sentence.words);
         if let Some(first) = sentence.words.first_mut() {
             first.spaced = false;
         }
@@ -62,6 +63,15 @@ fn hangs(last: &Word, next: &Word) -> bool {
         return closes && next.key != "&" || next.is(PREP) && matches!(next.key.as_str(), "with" | "of" | "in" | "on");
     }
     last.is(CONJ) && last.key != "&" && next.key == ","
+}
+
+/// "KOJII'S" becomes "<concept>'s".
+fn genitive(words: &mut [Word]) {
+    for at in 1..words.len() {
+        if words[at].is(GENITIVE) && words[at - 1].is(CONCEPT) && words[at].text.ends_with('S') {
+            words[at] = Word::new("'s", false);
+        }
+    }
 }
 
 /// "a orange" becomes "an orange".
