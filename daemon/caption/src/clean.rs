@@ -3,7 +3,8 @@
 use crate::{
     Mode,
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, ING, LETTERING, MEDIUM, OPENS, PERSONS, PLAIN, PREP, PUNCT, QUALITY, REL, SHOW, STOP, VERB,
+        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, ING, LETTERING, MEDIUM, OPENS, PERSONS, PLAIN, PREP, PUNCT, QUALITY,
+        REL, SHOW, STOP, VERB,
     },
     phrases::{forward, sift},
     words::{Draft, Word, words},
@@ -61,7 +62,9 @@ fn preamble(words: &[Word], first: bool, mode: Mode) -> Option<usize> {
         let picture = says(words, 0, start) && words.get(1)?.is(DET) && words.get(2)?.is(PLAIN);
         if picture {
             let comma = usize::from(words.get(3)?.key == ",");
-            let seen = ["we can see", "you can see", "i can see", "one can see"].iter().any(|keys| says(words, 3 + comma, keys));
+            let seen = ["we can see", "you can see", "i can see", "one can see"]
+                .iter()
+                .any(|keys| says(words, 3 + comma, keys));
             return Some(3 + comma + if seen { 3 } else { 0 });
         }
     }
@@ -92,13 +95,17 @@ fn preamble(words: &[Word], first: bool, mode: Mode) -> Option<usize> {
             at += 1;
         }
         let picture = words.get(at).is_some_and(|word| word.is(DET))
-            || words.get(at).is_some_and(|word| matches!(word.key.as_str(), "taken" | "captured" | "shot" | "of" | "showing"));
+            || words
+                .get(at)
+                .is_some_and(|word| matches!(word.key.as_str(), "taken" | "captured" | "shot" | "of" | "showing"));
         let skip = usize::from(words.get(at).is_some_and(|word| word.is(SHOW)));
         return picture.then_some(at + skip);
     }
-    let plain = noun.is(PLAIN) && words[phrase.start..head].iter().all(|word| {
-        word.is(DET | QUALITY | PLAIN) || matches!(word.key.as_str(), "beautiful" | "nice" | "color" | "colour" | "good" | "one")
-    });
+    let plain = noun.is(PLAIN)
+        && words[phrase.start..head].iter().all(|word| {
+            word.is(DET | QUALITY | PLAIN)
+                || matches!(word.key.as_str(), "beautiful" | "nice" | "color" | "colour" | "good" | "one")
+        });
     (next.is(SHOW) && !next.is(VERB) && (plain || mode == Mode::Style && noun.is(PLAIN))).then_some(at + 1)
 }
 
@@ -106,13 +113,16 @@ fn preamble(words: &[Word], first: bool, mode: Mode) -> Option<usize> {
 pub(crate) fn fillers(draft: &mut Draft) {
     const REMARKS: &[&str] =
         &["mood", "atmosphere", "feel", "vibe", "tone", "impression", "effect", "composition", "aesthetic", "focus"];
-    const PICTURES: &[&str] = &["image", "photo", "picture", "photograph", "frame", "scene", "painting", "illustration"];
+    const PICTURES: &[&str] =
+        &["image", "photo", "picture", "photograph", "frame", "scene", "painting", "illustration"];
     draft.sentences.retain(|sentence| {
         let words = &sentence.words;
         let the = words.first().is_some_and(|word| matches!(word.key.as_str(), "the" | "it" | "this"));
         let subject = forward(words, 0).is_some_and(|(_, head)| REMARKS.contains(&words[head].key.as_str()));
         let focus = (0..words.len()).any(|at| {
-            ["main focus", "main subject", "focal point", "central focus", "focus of the"].iter().any(|keys| says(words, at, keys))
+            ["main focus", "main subject", "focal point", "central focus", "focus of the"]
+                .iter()
+                .any(|keys| says(words, at, keys))
         });
         !(the && (subject || focus))
     });
@@ -124,19 +134,29 @@ pub(crate) fn fillers(draft: &mut Draft) {
                 && words.get(at + 1).is_some_and(|word| matches!(word.key.as_str(), "the" | "this"))
                 && words.get(at + 2).is_some_and(|word| PICTURES.contains(&word.key.as_str()))
                 && at > 0
-                && words.get(at + 3).is_none_or(|word| !word.is(ADJ) && (word.is(PUNCT | AUX | CONJ) || crate::lexicon::class(&word.key) != 0));
+                && words.get(at + 3).is_none_or(|word| {
+                    !word.is(ADJ) && (word.is(PUNCT | AUX | CONJ) || crate::lexicon::class(&word.key) != 0)
+                });
             if picture {
                 words.drain(at..at + 3);
             } else if says(words, at, "what appears to be") {
                 words.drain(at..at + 4);
-            } else if words[at].is(AUX) && matches!(words[at].key.as_str(), "appears" | "seems" | "appear" | "seem") && says(words, at + 1, "to be") {
+            } else if words[at].is(AUX)
+                && matches!(words[at].key.as_str(), "appears" | "seems" | "appear" | "seem")
+                && says(words, at + 1, "to be")
+            {
                 let is = if words[at].key.ends_with('s') { "is" } else { "are" };
                 words.splice(at..at + 3, [Word::new(is, true)]);
             } else if words[at].is(AUX) && says(words, at + 1, "be seen") {
                 words.drain(at..at + 3);
-            } else if words[at].is(REL) && matches!(words.get(at + 1).map(|word| word.key.as_str()), Some("is" | "are")) && words.get(at + 2).is_some_and(|word| word.is(ING | ED)) {
+            } else if words[at].is(REL)
+                && matches!(words.get(at + 1).map(|word| word.key.as_str()), Some("is" | "are"))
+                && words.get(at + 2).is_some_and(|word| word.is(ING | ED))
+            {
                 words.drain(at..at + 2);
-            } else if says(words, at, "close up") && words.get(at + 2).is_some_and(|next| next.key == "of" || next.is(MEDIUM)) {
+            } else if says(words, at, "close up")
+                && words.get(at + 2).is_some_and(|next| next.key == "of" || next.is(MEDIUM))
+            {
                 words.splice(at..at + 2, [Word::new("close-up", words[at].spaced)]);
             } else {
                 at += 1;
@@ -149,14 +169,20 @@ pub(crate) fn fillers(draft: &mut Draft) {
 pub(crate) fn lettering(draft: &mut Draft) {
     draft.sentences.retain(|sentence| {
         let words = &sentence.words;
-        let there = (0..words.len()).find(|&at| says(words, at, "there") && words.get(at + 1).is_some_and(|word| word.is(AUX)));
+        let there =
+            (0..words.len()).find(|&at| says(words, at, "there") && words.get(at + 1).is_some_and(|word| word.is(AUX)));
         let start = there.map_or(0, |at| at + 2);
         let subject = forward(words, start).filter(|_| start == 0 || there.is_some());
         let letters = subject.is_some_and(|(_, head)| words[head].is(LETTERING));
-        !(letters && sentence.concept().is_none() && (there.is_some() || !words.iter().any(|word| word.key == ",") || words.iter().any(|word| word.is(AUX | VERB))))
+        !(letters
+            && sentence.concept().is_none()
+            && (there.is_some()
+                || !words.iter().any(|word| word.key == ",")
+                || words.iter().any(|word| word.is(AUX | VERB))))
     });
     for sentence in &mut draft.sentences {
-        let governs = |words: &[Word], at: usize| governor(words, at, &["with", "has", "have", "having", "featuring", "and"]);
+        let governs =
+            |words: &[Word], at: usize| governor(words, at, &["with", "has", "have", "having", "featuring", "and"]);
         sift(&mut sentence.words, &governs, &|words, item| words[item.head].is(LETTERING).then_some(item.end));
     }
 }
@@ -198,17 +224,26 @@ pub(crate) fn drop_phrases(sentence: &mut Vec<Word>, drop: &dyn Fn(&[Word]) -> b
 /// Leaves out what holds one of these words.
 pub(crate) fn dropout(draft: &mut Draft, dropped: &[String]) {
     for phrase in dropped {
-        let keys: Vec<String> = words(phrase.trim()).into_iter().map(|word| word.key).filter(|key| !key.is_empty()).collect();
+        let keys: Vec<String> =
+            words(phrase.trim()).into_iter().map(|word| word.key).filter(|key| !key.is_empty()).collect();
         if keys.is_empty() {
             continue;
         }
-        let holds = |part: &[Word]| part.windows(keys.len()).any(|part| part.iter().zip(&keys).all(|(word, key)| word.key == *key));
+        let holds = |part: &[Word]| {
+            part.windows(keys.len()).any(|part| part.iter().zip(&keys).all(|(word, key)| word.key == *key))
+        };
         for sentence in &mut draft.sentences {
             let governs = |words: &[Word], at: usize| {
-                governor(words, at, &["with", "has", "have", "having", "wearing", "wears", "in", "on", "holding", "near", "behind"])
+                governor(
+                    words,
+                    at,
+                    &["with", "has", "have", "having", "wearing", "wears", "in", "on", "holding", "near", "behind"],
+                )
             };
             sift(&mut sentence.words, &governs, &|words, item| holds(&words[item.phrase.clone()]).then_some(item.end));
-            drop_phrases(&mut sentence.words, &|part| holds(part) && !part.iter().any(|word| word.is(CONCEPT)) && part.len() <= keys.len() + 2);
+            drop_phrases(&mut sentence.words, &|part| {
+                holds(part) && !part.iter().any(|word| word.is(CONCEPT)) && part.len() <= keys.len() + 2
+            });
         }
         draft.sentences.retain(|sentence| sentence.concept().is_some() || !holds(&sentence.words));
     }

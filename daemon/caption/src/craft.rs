@@ -102,7 +102,9 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
     if !options.keep_identity {
         match mode {
             Mode::Face => work.step(Kind::Identity, person::looks),
-            Mode::Object if subject.as_ref().is_some_and(Subject::is_person) => work.step(Kind::Identity, person::looks),
+            Mode::Object if subject.as_ref().is_some_and(Subject::is_person) => {
+                work.step(Kind::Identity, person::looks)
+            }
             Mode::Object => work.step(Kind::Identity, object::make),
             Mode::Style => {}
         }
@@ -126,7 +128,10 @@ fn add(draft: &mut Draft, mode: Mode) {
         return style::say(draft);
     }
     let Some(first) = draft.sentences.first_mut() else { return };
-    let verb = first.words.first().is_some_and(|word| word.is(crate::lexicon::ING | crate::lexicon::PREP | crate::lexicon::STATE));
+    let verb = first
+        .words
+        .first()
+        .is_some_and(|word| word.is(crate::lexicon::ING | crate::lexicon::PREP | crate::lexicon::STATE));
     if let Some(word) = first.words.first_mut() {
         word.spaced = true;
         let article = word.is(crate::lexicon::OPENS | crate::lexicon::PREP) || verb;
@@ -161,7 +166,10 @@ fn finish(mut work: Work, mode: Mode) -> Crafted {
     let text = work.draft.render();
     let keys: Vec<&str> = work.draft.sentences.iter().flat_map(|sentence| sentence.keys()).collect();
     let empty = match mode {
-        Mode::Style => matches!(keys.as_slice(), [] | ["<concept>"] | ["in", "the", "style", "of", "<concept>"] | ["style", "of", "<concept>"]),
+        Mode::Style => matches!(
+            keys.as_slice(),
+            [] | ["<concept>"] | ["in", "the", "style", "of", "<concept>"] | ["style", "of", "<concept>"]
+        ),
         Mode::Face | Mode::Object => matches!(keys.as_slice(), [] | ["<concept>"]),
     };
     if !empty {

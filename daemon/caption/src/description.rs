@@ -3,7 +3,8 @@
 use crate::{
     Mode,
     lexicon::{
-        ADV, AUX, CONCEPT, CONJ, DET, FEATURE, LOOKS, MAKE, MEDIUM, NUM, PART, PERSON, POSS, PREP, PRON, PUNCT, REL, STYLE,
+        ADV, AUX, CONCEPT, CONJ, DET, FEATURE, LOOKS, MAKE, MEDIUM, NUM, PART, PERSON, POSS, PREP, PRON, PUNCT, REL,
+        STYLE,
     },
     words::{Draft, Word},
 };
@@ -75,11 +76,16 @@ pub fn description(captions: &[impl AsRef<str>]) -> Description {
         }
     }
     counts.retain(|_, count| *count * 10 >= of * 9);
-    let pairs: Vec<(String, usize)> =
-        counts.iter().filter(|(phrase, _)| phrase.contains(' ')).map(|(phrase, &count)| (phrase.clone(), count)).collect();
+    let pairs: Vec<(String, usize)> = counts
+        .iter()
+        .filter(|(phrase, _)| phrase.contains(' '))
+        .map(|(phrase, &count)| (phrase.clone(), count))
+        .collect();
     // "shirt" goes without saying where "green shirt" is said as often.
     counts.retain(|phrase, count| {
-        !pairs.iter().any(|(pair, often)| pair != phrase && often >= count && pair.split(' ').any(|word| word == phrase))
+        !pairs
+            .iter()
+            .any(|(pair, often)| pair != phrase && often >= count && pair.split(' ').any(|word| word == phrase))
     });
     let mut shared: Vec<Shared> = counts.into_iter().map(|(phrase, count)| Shared { phrase, count, of }).collect();
     shared.sort_by_key(|shared| std::cmp::Reverse(shared.count));
@@ -88,7 +94,10 @@ pub fn description(captions: &[impl AsRef<str>]) -> Description {
 
 /// Every word of a caption, and every two that stand side by side, each once.
 fn phrases(caption: &str) -> BTreeSet<String> {
-    let small = |word: &Word| word.is(DET | POSS | NUM | PREP | CONJ | REL | AUX | PRON | PUNCT | CONCEPT) || word.is(ADV) && !word.is(LOOKS | MAKE);
+    let small = |word: &Word| {
+        word.is(DET | POSS | NUM | PREP | CONJ | REL | AUX | PRON | PUNCT | CONCEPT)
+            || word.is(ADV) && !word.is(LOOKS | MAKE)
+    };
     let mut found = BTreeSet::new();
     for sentence in &Draft::read(caption).sentences {
         for part in sentence.words.split(small) {
@@ -118,7 +127,8 @@ mod tests {
 
     #[test]
     fn words_for_the_concept_itself_may_be_dropped() {
-        let captions = ["<concept>, long hair, hat", "<concept>, long hair, red hat", "<concept>, smile, long hair, hat"];
+        let captions =
+            ["<concept>, long hair, hat", "<concept>, long hair, red hat", "<concept>, smile, long hair, hat"];
         let found = description(&captions);
         assert_eq!(found.dropout_words(Mode::Face), ["long hair"]);
         assert_eq!(found.dropout_words(Mode::Style), Vec::<String>::new());

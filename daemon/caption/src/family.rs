@@ -35,12 +35,12 @@ impl Family {
             ("photo", Family::Photo),
             ("juggernaut", Family::Photo),
             ("epicrealism", Family::Photo),
-            
             ("sd xl base", Family::Photo),
             ("stable diffusion", Family::Photo),
             ("v1 5", Family::Photo),
         ];
-        let told = [Some(file_name), title].into_iter().flatten().map(|text| text.to_lowercase().replace(['_', '-'], " "));
+        let told =
+            [Some(file_name), title].into_iter().flatten().map(|text| text.to_lowercase().replace(['_', '-'], " "));
         for text in told {
             let short = |word: &str| matches!(word, "il" | "ilxl" | "ill");
             if let Some((_, family)) = FAMILIES.iter().find(|(sign, _)| text.contains(sign)) {

@@ -17,7 +17,8 @@ static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| FOREIGN.split_w
 pub(crate) fn is_foreign(text: &str) -> bool {
     let text = text.replace("<concept>", " ");
     let letters = text.chars().filter(|c| c.is_alphabetic());
-    let (count, latin) = letters.fold((0usize, 0usize), |(count, latin), c| (count + 1, latin + usize::from(c < '\u{250}')));
+    let (count, latin) =
+        letters.fold((0usize, 0usize), |(count, latin), c| (count + 1, latin + usize::from(c < '\u{250}')));
     if count > 0 && latin * 2 < count {
         return true;
     }

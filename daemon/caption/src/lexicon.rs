@@ -173,8 +173,11 @@ const LISTS: &[(u64, &str)] = &[
          samurai pilot photographer artist scientist policeman policewoman officer warrior mechanic barista \
          graduate ninja vampire superhero wizard",
     ),
-    (PERSONS, "people women men girls boys ladies guys persons children kids babies adults teenagers couple family \
-               crowd friends humans players students soldiers dancers gentlemen"),
+    (
+        PERSONS,
+        "people women men girls boys ladies guys persons children kids babies adults teenagers couple family \
+               crowd friends humans players students soldiers dancers gentlemen",
+    ),
     (FEMALE, "women girls ladies"),
     (MALE, "men boys guys gentlemen"),
     (

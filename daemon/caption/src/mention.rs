@@ -36,8 +36,8 @@ fn is_name(text: &str, range: &std::ops::Range<usize>, name: &str) -> bool {
     let before = text[..range.start].trim_end();
     let last = before.rsplit(|c: char| c.is_whitespace()).next().unwrap_or_default();
     let last = Word::new(last.trim_start_matches(|c: char| !c.is_alphanumeric()), true);
-    let date = DATES.contains(&last.key.as_str())
-        || text[range.end..].trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let date =
+        DATES.contains(&last.key.as_str()) || text[range.end..].trim_start().starts_with(|c: char| c.is_ascii_digit());
     if date || last.is(DET | POSS | NUM) {
         return false;
     }

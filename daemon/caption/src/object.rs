@@ -3,7 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, PUNCT, STATE, STOP, VERB, VESSEL,
+        ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, POSS, PUNCT, STATE, STOP,
+        VERB, VESSEL,
     },
     person::{self, adjectives, in_style, several, singular, tells_only},
     phrases::{backward, forward, sift},
@@ -14,7 +15,20 @@ use crate::{
 /// Words for the same kind of thing.
 const KINDS: &[&[&str]] = &[
     &["cat", "kitten", "kitty", "feline", "tabby"],
-    &["dog", "puppy", "pup", "canine", "hound", "terrier", "retriever", "poodle", "bulldog", "corgi", "dachshund", "husky"],
+    &[
+        "dog",
+        "puppy",
+        "pup",
+        "canine",
+        "hound",
+        "terrier",
+        "retriever",
+        "poodle",
+        "bulldog",
+        "corgi",
+        "dachshund",
+        "husky",
+    ],
     &["car", "sedan", "coupe", "vehicle", "automobile", "convertible", "suv"],
     &["bike", "bicycle"],
     &["motorcycle", "motorbike"],
@@ -56,7 +70,8 @@ pub(crate) fn bind(draft: &mut Draft, class_noun: Option<&str>) -> Option<Subjec
         // A figure or a character is told like a person; what is known to be a thing is none.
         return if class.is_some() { None } else { person::bind(draft) };
     }
-    let plural = words[at].is(PERSONS) || words[backward(words, at)..at].iter().any(|word| number(word).is_some_and(|count| count > 1));
+    let plural = words[at].is(PERSONS)
+        || words[backward(words, at)..at].iter().any(|word| number(word).is_some_and(|count| count > 1));
     Some(also(take(words, at, plural), class))
 }
 
@@ -73,7 +88,8 @@ fn stands(words: &[Word], at: usize, noun: &str) -> Option<(usize, bool)> {
     let head = words.get(end)?;
     let plural = head.key != *last && singular(&head.key) == *last && head.key.len() > 2;
     let same = words[at..end].iter().zip(before).all(|(word, part)| word.key == *part);
-    let alone = words.get(end + 1).is_none_or(|next| next.is(STOP | VERB | ING | ED | STATE | ADV) || next.is(PUNCT | CONCEPT));
+    let alone =
+        words.get(end + 1).is_none_or(|next| next.is(STOP | VERB | ING | ED | STATE | ADV) || next.is(PUNCT | CONCEPT));
     (same && alone && (head.key == *last || plural)).then_some((end, plural))
 }
 
@@ -93,7 +109,10 @@ fn first(words: &[Word]) -> Option<usize> {
 }
 
 fn partitive(word: &Word) -> bool {
-    matches!(word.key.as_str(), "pair" | "bunch" | "set" | "pack" | "piece" | "stack" | "pile" | "slice" | "couple" | "group")
+    matches!(
+        word.key.as_str(),
+        "pair" | "bunch" | "set" | "pack" | "piece" | "stack" | "pile" | "slice" | "couple" | "group"
+    )
 }
 
 /// Puts the concept for the noun phrase whose head is at `head`.
@@ -118,8 +137,17 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
     }
     let genitive = words.get(end).is_some_and(|next| next.is(GENITIVE));
     let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
-    let acts = |word: &&Word| word.is(STATE) || ["sleeping", "sitting", "standing", "running", "jumping", "playing", "walking", "lying", "laying", "flying", "swimming", "resting", "eating", "yawning", "smiling"].contains(&word.key.as_str());
-    put.splice(..0, in_style(&words[start..head], words[start].spaced));
+    let acts = |word: &&Word| {
+        word.is(STATE)
+            || [
+                "sleeping", "sitting", "standing", "running", "jumping", "playing", "walking", "lying", "laying",
+                "flying", "swimming", "resting", "eating", "yawning", "smiling",
+            ]
+            .contains(&word.key.as_str())
+    };
+    let style = in_style(&words[start..head], words[start].spaced);
+    put[0].spaced |= !style.is_empty();
+    put.splice(..0, style);
     if !genitive {
         put.extend(words[start..head].iter().filter(acts).map(|word| Word::new(&word.text, true)));
     }
@@ -133,8 +161,12 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
 pub(crate) fn make(draft: &mut Draft) {
     for sentence in &mut draft.sentences {
         let owner = |words: &[Word], at: usize| at > 0 && words[at - 1].is(CONCEPT) || words[0].key == "it";
-        let governs = |words: &[Word], at: usize| governor(words, at, &["with", "has", "have", "having"]).filter(|_| owner(words, at));
-        sift(&mut sentence.words, &governs, &|words, item| words[item.head].is(PART).then_some(item.own));
+        let governs = |words: &[Word], at: usize| {
+            governor(words, at, &["with", "has", "have", "having"]).filter(|_| owner(words, at))
+        };
+        sift(&mut sentence.words, &governs, &|words, item| {
+            (words[item.head].is(PART) && !words[item.phrase.start].is(POSS)).then_some(item.own)
+        });
         adjectives(&mut sentence.words, MAKE);
         let words = &mut sentence.words;
         if let Some(at) = words.iter().position(|word| word.is(CONCEPT)).map(|at| at + 1) {
@@ -142,9 +174,14 @@ pub(crate) fn make(draft: &mut Draft) {
                 let end = forward(words, at + 2).map_or(at + 2, |(phrase, _)| phrase.end);
                 words.drain(at..end);
             }
-            let relative = words.get(at).is_some_and(|word| matches!(word.key.as_str(), "that" | "which")) && words.get(at + 1).is_some_and(|word| word.key == "is");
+            let relative = words.get(at).is_some_and(|word| matches!(word.key.as_str(), "that" | "which"))
+                && words.get(at + 1).is_some_and(|word| word.key == "is");
             let run = words.iter().skip(at + 2).take_while(|word| word.is(MAKE | ADV) || word.key == "and").count();
-            if relative && run > 0 && words[at + 2..at + 2 + run].iter().any(|word| word.is(MAKE)) && !words.get(at + 2 + run).is_some_and(|next| next.is(ADJ)) {
+            if relative
+                && run > 0
+                && words[at + 2..at + 2 + run].iter().any(|word| word.is(MAKE))
+                && !words.get(at + 2 + run).is_some_and(|next| next.is(ADJ))
+            {
                 words.drain(at..at + 2 + run);
             }
         }

@@ -3,8 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MAKE, MOOD, NUM, PERSON, PERSONS, POSS, PREP, PRON, PUNCT,
-        ROLE, STATE, STOP, STYLE,
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MAKE, MOOD, NUM, PERSON, PERSONS, POSS, PREP,
+        PRON, PUNCT, ROLE, STATE, STOP, STYLE,
     },
     phrases::{backward, forward, sift},
     subject::Subject,
@@ -37,8 +37,20 @@ pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
 
 /// A person that is not in "woman's" compound with something else: "man cave", "baby carriage".
 fn is_person(words: &[Word], at: usize, classes: u64) -> bool {
-    const THINGS: &[&str] =
-        &["statue", "figurine", "doll", "mannequin", "cave", "stroller", "carriage", "group", "team", "band", "chair", "bath"];
+    const THINGS: &[&str] = &[
+        "statue",
+        "figurine",
+        "doll",
+        "mannequin",
+        "cave",
+        "stroller",
+        "carriage",
+        "group",
+        "team",
+        "band",
+        "chair",
+        "bath",
+    ];
     let next = words.get(at + 1).map(|word| word.key.as_str());
     let noun = words[at].is(classes) && !next.is_some_and(|next| THINGS.contains(&next));
     // "female tennis player": the head is yet to come.
@@ -64,7 +76,9 @@ fn replace(words: &mut Vec<Word>, head: usize) {
         words.get(head + 2).is_some_and(|next| next.is(PERSON))
     };
     let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
-    put.splice(..0, in_style(&words[start..head], words[start].spaced));
+    let style = in_style(&words[start..head], words[start].spaced);
+    put[0].spaced |= !style.is_empty();
+    put.splice(..0, style);
     if !genitive {
         put.extend(behind(&words[start..head], &words[head], coordinated));
     }
@@ -82,7 +96,8 @@ fn replace(words: &mut Vec<Word>, head: usize) {
 
 /// "anime" of "an anime girl": what a picture of the concept would not be otherwise.
 pub(crate) fn in_style(before: &[Word], spaced: bool) -> Vec<Word> {
-    let mut put: Vec<Word> = before.iter().filter(|word| word.is(STYLE) && !word.is(MAKE)).cloned().map(Word::apart).collect();
+    let mut put: Vec<Word> =
+        before.iter().filter(|word| word.is(STYLE) && !word.is(MAKE)).cloned().map(Word::apart).collect();
     if let Some(first) = put.first_mut() {
         first.spaced = spaced;
     }
@@ -103,7 +118,10 @@ fn behind(before: &[Word], noun: &Word, coordinated: bool) -> Vec<Word> {
         put.extend([Word::new("looking", true), Word::new(&mood.text, true)]);
     }
     if noun.is(ROLE) && !coordinated {
-        let known = |word: &&Word| !word.is(LOOKS | MOOD | ING | ED | STATE | NUM | PUNCT | ADV | CONJ | POSS | PERSON) && !word.is(crate::lexicon::DET);
+        let known = |word: &&Word| {
+            !word.is(LOOKS | MOOD | ING | ED | STATE | NUM | PUNCT | ADV | CONJ | POSS | PERSON)
+                && !word.is(crate::lexicon::DET)
+        };
         put.extend([Word::new("as", true), Word::new("a", true)]);
         put.extend(before.iter().filter(known).cloned().map(|word| word.apart()));
         put.push(Word::new(&noun.text, true));
@@ -186,7 +204,9 @@ pub(crate) fn looks(draft: &mut Draft) {
             governor(words, at, &["with", "has", "have", "having"]).filter(|_| !other)
         };
         sift(&mut sentence.words, &governs, &|words, item| {
-            let shut = words[item.phrase.start..item.end].iter().any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide"));
+            let shut = words[item.phrase.start..item.end]
+                .iter()
+                .any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide"));
             (words[item.head].is(FEATURE) && !shut).then_some(item.own)
         });
         appositions(&mut sentence.words);
@@ -201,21 +221,27 @@ pub(crate) fn tells_only(words: &[Word], features: u64, looks: u64) -> bool {
         return false;
     }
     let subject = forward(words, 0);
-    let owned = words.first().is_some_and(|word| word.is(POSS)) || words.iter().take(4).any(|word| word.is(GENITIVE)) || words.first().is_some_and(|word| word.key == "the");
+    let owned = words.first().is_some_and(|word| word.is(POSS))
+        || words.iter().take(4).any(|word| word.is(GENITIVE))
+        || words.first().is_some_and(|word| word.key == "the");
     let head = subject.map(|(phrase, head)| match words.get(phrase.end) {
         Some(next) if next.is(GENITIVE) => forward(words, phrase.end + 1).map_or(head, |(_, head)| head),
         _ => head,
     });
-    let shut = words.iter().any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide" | "looking" | "focused"));
+    let shut = words
+        .iter()
+        .any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide" | "looking" | "focused"));
     let feature = owned && !shut && head.is_some_and(|head| words[head].is(features));
     if feature && features & FEATURE != 0 {
         return true;
     }
     let Some(verb) = words.iter().position(|word| word.is(AUX)) else { return words.iter().all(|word| word.is(PRON)) };
     let says = words[verb..].iter().all(|word| word.is(AUX | ADV | CONJ | PUNCT) || word.is(looks));
-    let person = words[..verb].iter().all(|word| word.is(PRON)) || head.is_some_and(|head| head < verb && words[head].is(PERSON));
+    let person = words[..verb].iter().all(|word| word.is(PRON))
+        || head.is_some_and(|head| head < verb && words[head].is(PERSON));
     let again = verb + 1 < words.len() && words[verb].key == "is" && {
-        forward(words, verb + 1).is_some_and(|(phrase, head)| words[head].is(PERSON) && !words[head].is(ROLE) && phrase.end == words.len())
+        forward(words, verb + 1)
+            .is_some_and(|(phrase, head)| words[head].is(PERSON) && !words[head].is(ROLE) && phrase.end == words.len())
     };
     // What a tail does is no matter of how the thing looks.
     let made = words[verb..].iter().skip(1).find(|word| !word.is(ADV)).is_some_and(|word| word.is(looks));
@@ -225,8 +251,14 @@ pub(crate) fn tells_only(words: &[Word], features: u64, looks: u64) -> bool {
 /// "She is young and is smiling" becomes "She is smiling".
 pub(crate) fn adjectives(words: &mut Vec<Word>, looks: u64) {
     let Some(verb) = words.iter().position(|word| word.is(AUX)) else { return };
-    let subject = verb > 0 && words[..verb].iter().all(|word| word.is(PRON | CONCEPT) || word.is(crate::lexicon::DET) || word.is(PERSON | LOOKS));
-    let run = words[verb + 1..].iter().take_while(|word| word.is(looks | ADV) || word.key == "and" || word.key == ",").count();
+    let subject = verb > 0
+        && words[..verb]
+            .iter()
+            .all(|word| word.is(PRON | CONCEPT) || word.is(crate::lexicon::DET) || word.is(PERSON | LOOKS));
+    let run = words[verb + 1..]
+        .iter()
+        .take_while(|word| word.is(looks | ADV) || word.key == "and" || word.key == ",")
+        .count();
     let next = verb + 1 + run;
     let told = words[verb + 1..next].iter().any(|word| word.is(looks));
     if subject && told && words.get(next).is_some_and(|word| word.is(AUX)) {
@@ -244,9 +276,17 @@ fn ages(words: &mut Vec<Word>) {
         let length = match words[at].key.as_str() {
             "in" if words.get(at + 1).is_some_and(|word| word.is(POSS)) => {
                 let decade = (at + 2..(at + 7).min(words.len())).rev().find(|&end| is_decade(&words[end]));
-                decade.filter(|&end| words[at + 2..end].iter().all(|word| is_decade(word) || matches!(word.key.as_str(), "early" | "mid" | "late" | "to" | "or" | "-"))).map(|end| end + 1 - at)
+                decade
+                    .filter(|&end| {
+                        words[at + 2..end].iter().all(|word| {
+                            is_decade(word) || matches!(word.key.as_str(), "early" | "mid" | "late" | "to" | "or" | "-")
+                        })
+                    })
+                    .map(|end| end + 1 - at)
             }
-            "of" => forward(words, at + 1).filter(|&(_, head)| ORIGINS.contains(&words[head].key.as_str())).map(|(phrase, _)| phrase.end - at),
+            "of" => forward(words, at + 1)
+                .filter(|&(_, head)| ORIGINS.contains(&words[head].key.as_str()))
+                .map(|(phrase, _)| phrase.end - at),
             "aged" if words.get(at + 1).is_some_and(|word| word.is(NUM)) => Some(2),
             "around" | "about" if says(words, at + 2, "years old") => Some(4),
             _ if words[at].is(NUM) && says(words, at + 1, "years old") => Some(3),
@@ -262,7 +302,11 @@ fn ages(words: &mut Vec<Word>) {
 fn is_decade(word: &Word) -> bool {
     let key = word.key.rsplit('-').next().unwrap_or_default();
     let figures = key.strip_suffix("s").or(key.strip_suffix("'s")).is_some_and(|figures| figures.parse::<u8>().is_ok());
-    figures || matches!(key, "teens" | "twenties" | "thirties" | "forties" | "fifties" | "sixties" | "seventies" | "eighties")
+    figures
+        || matches!(
+            key,
+            "teens" | "twenties" | "thirties" | "forties" | "fifties" | "sixties" | "seventies" | "eighties"
+        )
 }
 
 /// ", a young woman," behind the concept.

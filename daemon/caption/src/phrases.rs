@@ -2,8 +2,8 @@
 
 use crate::{
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, FEATURE, GENITIVE, HAIR, ING, LETTERING, OPENS, PERSON, PERSONS, PLACE, POSS, PREP, PRON,
-        PUNCT, REL, STATE, STOP, VERB,
+        ADJ, ADV, AUX, CONCEPT, CONJ, DET, ED, FEATURE, GENITIVE, HAIR, ING, LETTERING, OPENS, PERSON, PERSONS, PLACE,
+        POSS, PREP, PRON, PUNCT, REL, STATE, STOP, VERB,
     },
     words::Word,
 };
@@ -105,12 +105,17 @@ pub(crate) fn item(words: &[Word], from: usize) -> Option<Item> {
         let next = if word.is(REL) {
             bound = true;
             clause(words, end)
-        } else if feature && word.is(HAIR) || matches!(word.key.as_str(), "written" | "printed" | "located" | "closed") {
+        } else if feature && word.is(HAIR) || matches!(word.key.as_str(), "written" | "printed" | "located" | "closed")
+        {
             bound = true;
             end + 1
         } else if word.is(ADV) && bound || matches!(word.key.as_str(), "open" | "shut" | "wide" | "up" | "down") {
             end + 1
         } else if word.is(PREP) {
+            if words[head].is(LETTERING) && words.get(end + 1).is_some_and(|next| next.is(PRON)) {
+                end += 2;
+                continue;
+            }
             let Some((object, noun)) = forward(words, end + 1) else { break };
             let belongs = bound || feature && words[noun].is(PLACE | FEATURE);
             if word.key == "with" && !belongs {

@@ -2,7 +2,9 @@
 
 use crate::{
     clean::drop_phrases,
-    lexicon::{ADJ, ADV, AUX, CONCEPT, CONJ, DET, FRAME, MEDIUM, OPENS, PLAIN, PREP, PUNCT, QUALITY, SHOW, STYLE, VERB},
+    lexicon::{
+        ADJ, ADV, AUX, CONCEPT, CONJ, DET, FRAME, MEDIUM, OPENS, PLAIN, PREP, PUNCT, QUALITY, SHOW, STYLE, VERB,
+    },
     phrases::forward,
     words::{Draft, PLACEHOLDER, Word, words},
 };
@@ -27,12 +29,30 @@ pub(crate) fn strip(draft: &mut Draft) {
 fn remark(words: &[Word]) -> bool {
     let Some((phrase, head)) = forward(words, 0) else {
         let it = words.first().is_some_and(|word| word.key == "it");
-        return it && words.iter().any(|word| matches!(word.key.as_str(), "painted" | "drawn" | "rendered" | "illustrated" | "style"));
+        return it
+            && words
+                .iter()
+                .any(|word| matches!(word.key.as_str(), "painted" | "drawn" | "rendered" | "illustrated" | "style"));
     };
     let tells = words.get(phrase.end).is_some_and(|next| next.is(AUX | VERB | PREP));
     let the = words[0].key == "the" || words[0].key == "this";
-    let how = matches!(words[head].key.as_str(), "style" | "technique" | "brushstrokes" | "brushwork" | "medium" | "artist" | "palette" | "strokes" | "linework" | "shading");
-    let whole = words[head].is(MEDIUM) && words.iter().any(|word| word.is(STYLE) && !word.is(MEDIUM) || word.key == "colors" || word.key == "taken" || word.key == "black");
+    let how = matches!(
+        words[head].key.as_str(),
+        "style"
+            | "technique"
+            | "brushstrokes"
+            | "brushwork"
+            | "medium"
+            | "artist"
+            | "palette"
+            | "strokes"
+            | "linework"
+            | "shading"
+    );
+    let whole = words[head].is(MEDIUM)
+        && words.iter().any(|word| {
+            word.is(STYLE) && !word.is(MEDIUM) || word.key == "colors" || word.key == "taken" || word.key == "black"
+        });
     the && tells && (how || whole)
 }
 
@@ -43,19 +63,35 @@ fn all_style(part: &[Word]) -> bool {
     }
     let by = part[0].key == "by" && part.len() > 1 && part[1].text.starts_with(char::is_uppercase);
     let after = matches!(part[0].key.as_str(), "inspired" | "reminiscent");
-    let ends = part.last().is_some_and(|word| matches!(word.key.as_str(), "style" | "styled" | "aesthetic")) && !part.iter().any(|word| word.is(VERB));
+    let ends = part.last().is_some_and(|word| matches!(word.key.as_str(), "style" | "styled" | "aesthetic"))
+        && !part.iter().any(|word| word.is(VERB));
     let named = part.iter().any(|word| word.key == "style") && matches!(part[0].key.as_str(), "in" | "style");
-    let medium = part.iter().all(|word| word.is(STYLE | QUALITY | MEDIUM | ADV | CONJ | PREP | DET) || matches!(word.key.as_str(), "vibrant" | "colors" | "colours" | "soft" | "bold" | "medium" | "white" | "black" | "color"));
-    let tells = part.iter().any(|word| word.is(STYLE | QUALITY) || word.is(PLAIN)) || crate::clean::says(part, 0, "black and white") || crate::clean::says(part, 0, "vibrant");
+    let medium = part.iter().all(|word| {
+        word.is(STYLE | QUALITY | MEDIUM | ADV | CONJ | PREP | DET)
+            || matches!(
+                word.key.as_str(),
+                "vibrant" | "colors" | "colours" | "soft" | "bold" | "medium" | "white" | "black" | "color"
+            )
+    });
+    let tells = part.iter().any(|word| word.is(STYLE | QUALITY) || word.is(PLAIN))
+        || crate::clean::says(part, 0, "black and white")
+        || crate::clean::says(part, 0, "vibrant");
     by || after || ends || named || medium && tells && !part.iter().any(|word| word.is(FRAME))
 }
 
 /// "a watercolor painting of" at the beginning.
 fn medium(words: &mut Vec<Word>) {
     while let Some((phrase, head)) = forward(words, 0) {
-        let shows = words.get(phrase.end).is_some_and(|next| next.is(SHOW) && !next.is(VERB) || next.key == "with" && !words[head].is(FRAME));
+        let shows = words
+            .get(phrase.end)
+            .is_some_and(|next| next.is(SHOW) && !next.is(VERB) || next.key == "with" && !words[head].is(FRAME));
         let concept = words[phrase.clone()].iter().any(|word| word.is(CONCEPT));
-        if !words[head].is(STYLE | PLAIN) || !words[head].is(MEDIUM) || concept || !shows || phrase.end + 1 >= words.len() {
+        if !words[head].is(STYLE | PLAIN)
+            || !words[head].is(MEDIUM)
+            || concept
+            || !shows
+            || phrase.end + 1 >= words.len()
+        {
             return;
         }
         words.drain(..=phrase.end);
@@ -78,7 +114,8 @@ fn phrase_of_style(words: &[Word], at: usize) -> Option<usize> {
     let key = words[at].key.as_str();
     if matches!(key, "painted" | "drawn" | "rendered" | "illustrated" | "done" | "inspired" | "reminiscent") {
         let prep = words.get(at + 1).filter(|word| matches!(word.key.as_str(), "in" | "with" | "by" | "of"))?;
-        return phrase_of_style(words, at + 1).or_else(|| (prep.key != "in").then(|| forward(words, at + 2).map(|(phrase, _)| phrase.end))?);
+        return phrase_of_style(words, at + 1)
+            .or_else(|| (prep.key != "in").then(|| forward(words, at + 2).map(|(phrase, _)| phrase.end))?);
     }
     if key == "by" {
         let name = words[at + 1..].iter().take_while(|word| word.text.starts_with(char::is_uppercase)).count();
@@ -94,7 +131,8 @@ fn phrase_of_style(words: &[Word], at: usize) -> Option<usize> {
         return Some(of.and_then(|_| forward(words, phrase.end + 1)).map_or(phrase.end, |(phrase, _)| phrase.end));
     }
     let made = words[phrase.clone()].iter().all(|word| word.is(STYLE | DET | ADJ | MEDIUM)) && words[head].is(STYLE);
-    let grey = crate::clean::says(words, at + 1, "black and white") && !words.get(at + 4).is_some_and(|next| !next.is(PUNCT | PREP | CONJ));
+    let grey = crate::clean::says(words, at + 1, "black and white")
+        && !words.get(at + 4).is_some_and(|next| !next.is(PUNCT | PREP | CONJ));
     (made && (key != "with" || !words[head].is(MEDIUM)) || grey && key == "in").then_some(phrase.end)
 }
 
@@ -102,8 +140,23 @@ fn phrase_of_style(words: &[Word], at: usize) -> Option<usize> {
 fn attributes(words: &mut Vec<Word>) {
     let mut at = 0;
     while at < words.len() {
-        let style = words[at].is(STYLE) && !matches!(words[at].key.as_str(), "line" | "flat" | "canvas" | "engine" | "style" | "vintage" | "pencil" | "ink" | "pastel" | "oil" | "print");
-        let tool = matches!(words[at].key.as_str(), "pencil" | "ink" | "pastel" | "oil") && words.get(at + 1).is_some_and(|next| next.is(MEDIUM));
+        let style = words[at].is(STYLE)
+            && !matches!(
+                words[at].key.as_str(),
+                "line"
+                    | "flat"
+                    | "canvas"
+                    | "engine"
+                    | "style"
+                    | "vintage"
+                    | "pencil"
+                    | "ink"
+                    | "pastel"
+                    | "oil"
+                    | "print"
+            );
+        let tool = matches!(words[at].key.as_str(), "pencil" | "ink" | "pastel" | "oil")
+            && words.get(at + 1).is_some_and(|next| next.is(MEDIUM));
         let before = at == 0 || words[at - 1].is(OPENS | ADJ) || words[at - 1].key == "of";
         let mut end = at + 1;
         while words.get(end).is_some_and(|word| word.is(STYLE) && !word.is(FRAME)) {

@@ -79,9 +79,11 @@ fn clause(words: &[Word], at: usize, subject: &Subject) -> bool {
     let [she, _, her] = subject.pronouns;
     let key = |at: usize| words.get(at).map(|word| word.key.as_str());
     let verb = |at: usize| words.get(at).is_some_and(|word| word.is(AUX | VERB));
-    let feature = key(at + 1) == Some(her) && crate::phrases::forward(words, at + 1).is_some_and(|(phrase, _)| verb(phrase.end));
+    let feature =
+        key(at + 1) == Some(her) && crate::phrases::forward(words, at + 1).is_some_and(|(phrase, _)| verb(phrase.end));
     let there = key(at + 1) == Some("there") && verb(at + 2);
-    matches!(words[at].key.as_str(), "and" | "but" | "while") && (there || key(at + 1) == Some(she) && verb(at + 2) || feature)
+    matches!(words[at].key.as_str(), "and" | "but" | "while")
+        && (there || key(at + 1) == Some(she) && verb(at + 2) || feature)
 }
 
 /// Says "she" where the caption says "the woman" again.
@@ -116,7 +118,9 @@ pub(crate) fn join(draft: &mut Draft, subject: &Subject) {
     let words = &mut draft.sentences[place].words;
     if let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) {
         let mut behind = words.split_off(concept + 1);
-        let needless = behind.first().is_some_and(|word| word.key == ",") && behind.get(1).is_some_and(|word| word.is(ING) || word.key == "with");
+        let needless = concept == 0
+            && behind.first().is_some_and(|word| word.key == ",")
+            && behind.get(1).is_some_and(|word| word.is(ING) || word.key == "with");
         if needless {
             behind.remove(0);
         }
@@ -148,7 +152,10 @@ fn absolute(words: &[Word], subject: &Subject) -> Option<Vec<Vec<Word>>> {
 fn leads(words: &[Word]) -> bool {
     words.iter().position(|word| word.is(CONCEPT)).is_some_and(|at| {
         let alone = words.get(at + 1).is_none_or(|next| !next.is(CONJ | GENITIVE));
-        alone && words[..at].iter().all(|word| !word.is(ING | VERB | AUX | PERSON) && (!word.is(PREP) || word.key == "of"))
+        alone
+            && words[..at]
+                .iter()
+                .all(|word| !word.is(ING | VERB | AUX | PERSON) && (!word.is(PREP) || word.key == "of"))
     })
 }
 
@@ -197,7 +204,9 @@ fn predicate(words: &[Word]) -> Option<Vec<Word>> {
             let auxiliary = next.is(AUX) || next.is(ED) && adverbs == 0;
             (!auxiliary).then(|| [&[Word::new("with", true)], rest].concat())
         }
-        key if verb.is(VERB) && key.ends_with('s') => Some([&[Word::new(&lexicon::participle(key), true)], rest].concat()),
+        key if verb.is(VERB) && key.ends_with('s') => {
+            Some([&[Word::new(&lexicon::participle(key), true)], rest].concat())
+        }
         "looks" => None,
         _ => None,
     }

@@ -11,8 +11,8 @@ use std::collections::HashSet;
 
 /// Faces in letters, whose underscores stay: those that WD14 taggers know.
 const KAOMOJI: &[&str] = &[
-    "0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3", "6_9", ">_o", "@_@", "^_^", "o_o",
-    "u_u", "x_x", "|_|", "||_||",
+    "0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3", "6_9", ">_o", "@_@", "^_^",
+    "o_o", "u_u", "x_x", "|_|", "||_||",
 ];
 
 /// One tag.
@@ -75,7 +75,10 @@ fn split(text: &str) -> Vec<String> {
             _ => {}
         }
     }
-    tags.iter().map(|tag| spaced(tag.split_whitespace().collect::<Vec<_>>().join(" "))).filter(|tag| !tag.is_empty()).collect()
+    tags.iter()
+        .map(|tag| spaced(tag.split_whitespace().collect::<Vec<_>>().join(" ")))
+        .filter(|tag| !tag.is_empty())
+        .collect()
 }
 
 fn spaced(tag: String) -> String {
@@ -93,7 +96,11 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
     if bound != plain {
         let before = split(&plain);
         let named = before.iter().filter(|tag| !tags.iter().any(|bound| bound.text == **tag));
-        changes.extend(named.map(|tag| Change { kind: Kind::Named, from: tag.clone(), to: mention::bind(tag, name, class) }));
+        changes.extend(named.map(|tag| Change {
+            kind: Kind::Named,
+            from: tag.clone(),
+            to: mention::bind(tag, name, class),
+        }));
     }
     let named = tags.iter().any(|tag| tag.text.contains(PLACEHOLDER));
     let people = tags.iter().map(|tag| counts(&tag.key)).sum();
@@ -127,7 +134,8 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
 
 /// A face in marks alone, such as `:)` or `^_^`.
 fn is_face(key: &str) -> bool {
-    KAOMOJI.contains(&key) || matches!(key, ":)" | ":(" | ";)" | ":<" | ":>" | ":|" | ":/" | "=)" | "!" | "!?" | "?" | "!!" | "...")
+    KAOMOJI.contains(&key)
+        || matches!(key, ":)" | ":(" | ";)" | ":<" | ":>" | ":|" | ":/" | "=)" | "!" | "!?" | "?" | "!!" | "...")
 }
 
 /// Why a tag is left out, if it is.
@@ -174,31 +182,105 @@ fn counts(key: &str) -> usize {
 
 fn is_looks(tag: &Tag) -> bool {
     const MORE: &[&str] = &["twintails", "ahoge", "sidelocks", "heterochromia", "breasts", "bun", "side up", "up"];
-    const KEPT: &[&str] = &["closed", "covered", "rolling", "wide", "ornament", "averted", "narrowed", "shading", "half-closed"];
+    const KEPT: &[&str] =
+        &["closed", "covered", "rolling", "wide", "ornament", "averted", "narrowed", "shading", "half-closed"];
     let kept = tag.words.iter().any(|word| KEPT.contains(&word.key.as_str()));
     let more = tag.words.last().is_some_and(|word| MORE.contains(&word.key.as_str()))
         && (tag.words.last().is_some_and(|word| word.key != "up") || tag.key.contains("side up"));
-    !kept && (tag.ends(FEATURE) || more || tag.all(LOOKS) || tag.key.ends_with("skinned female") || tag.key.ends_with("skinned male"))
+    !kept
+        && (tag.ends(FEATURE)
+            || more
+            || tag.all(LOOKS)
+            || tag.key.ends_with("skinned female")
+            || tag.key.ends_with("skinned male"))
 }
 
 /// Ratings, scores and what is said of the file.
 fn is_meta(tag: &Tag) -> bool {
     const RATINGS: &[&str] = &["general", "sensitive", "questionable", "explicit", "safe", "nsfw", "sfw"];
-    const FILE: &[&str] = &["lowres", "jpeg artifacts", "bad id", "bad pixiv id", "commission", "commentary", "translated", "commentary request", "scan", "third-party edit", "image sample", "duplicate", "very aesthetic", "newest", "recent", "year 2023", "incredibly absurdres"];
+    const FILE: &[&str] = &[
+        "lowres",
+        "jpeg artifacts",
+        "bad id",
+        "bad pixiv id",
+        "commission",
+        "commentary",
+        "translated",
+        "commentary request",
+        "scan",
+        "third-party edit",
+        "image sample",
+        "duplicate",
+        "very aesthetic",
+        "newest",
+        "recent",
+        "year 2023",
+        "incredibly absurdres",
+    ];
     let key = tag.key.as_str();
-    let score = key.strip_prefix("score").is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit()));
-    RATINGS.contains(&key) || FILE.contains(&key) || score || key.starts_with("rating") || tag.all(QUALITY | ADV | CONJ) && tag.words.iter().any(|word| word.is(QUALITY)) && !tag.all(ADV)
+    let score =
+        key.strip_prefix("score").is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit()));
+    RATINGS.contains(&key)
+        || FILE.contains(&key)
+        || score
+        || key.starts_with("rating")
+        || tag.all(QUALITY | ADV | CONJ) && tag.words.iter().any(|word| word.is(QUALITY)) && !tag.all(ADV)
 }
 
 fn is_credit(key: &str) -> bool {
-    matches!(key, "artist name" | "character name" | "copyright name" | "web address" | "dated" | "text focus" | "content rating" | "artist logo" | "error" | "qr code" | "page number")
-        || key.ends_with(" username")
+    matches!(
+        key,
+        "artist name"
+            | "character name"
+            | "copyright name"
+            | "web address"
+            | "dated"
+            | "text focus"
+            | "content rating"
+            | "artist logo"
+            | "error"
+            | "qr code"
+            | "page number"
+    ) || key.ends_with(" username")
         || key.ends_with(" logo")
 }
 
 fn is_style(tag: &Tag) -> bool {
     let key = tag.key.as_str();
-    let listed = matches!(key, "greyscale" | "grayscale" | "traditional media" | "anime coloring" | "sepia" | "black and white" | "spot color" | "limited palette" | "photo" | "photorealistic" | "no lineart" | "mixed media" | "official art" | "game cg" | "screencap" | "anime screencap" | "halftone" | "chromatic aberration" | "bokeh" | "film grain");
-    let named = key.starts_with("by ") || key.starts_with("artist:") || key.starts_with("in the style of") || key.ends_with("(style)") || key.ends_with("(medium)") || key.ends_with(" style") || key.ends_with("(artwork)") || key.ends_with(" media");
-    listed || named || tag.all(STYLE | MEDIUM | PLAIN | ADV) && tag.words.iter().any(|word| word.is(STYLE)) && !tag.words.iter().any(|word| word.is(FRAME))
+    let listed = matches!(
+        key,
+        "greyscale"
+            | "grayscale"
+            | "traditional media"
+            | "anime coloring"
+            | "sepia"
+            | "black and white"
+            | "spot color"
+            | "limited palette"
+            | "photo"
+            | "photorealistic"
+            | "no lineart"
+            | "mixed media"
+            | "official art"
+            | "game cg"
+            | "screencap"
+            | "anime screencap"
+            | "halftone"
+            | "chromatic aberration"
+            | "bokeh"
+            | "film grain"
+    );
+    let named = key.starts_with("by ")
+        || key.starts_with("artist:")
+        || key.starts_with("in the style of")
+        || key.ends_with("(style)")
+        || key.ends_with("(medium)")
+        || key.ends_with(" style")
+        || key.ends_with("(artwork)")
+        || key.ends_with(" media");
+    listed
+        || named
+        || tag.all(STYLE | MEDIUM | PLAIN | ADV)
+            && tag.words.iter().any(|word| word.is(STYLE))
+            && !tag.words.iter().any(|word| word.is(FRAME))
 }

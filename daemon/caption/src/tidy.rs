@@ -30,7 +30,8 @@ fn settle(words: &mut Vec<Word>) {
         let leads = kept.is_empty() && (mark || matches!(word.key.as_str(), "and" | "or" | "of" | "."));
         let doubles = mark && kept.last().is_some_and(|last| last.key == "," || last.key == ";");
         // "<concept> and is wearing": what stood between the two verbs is gone.
-        let orphan = word.is(AUX) && kept.len() >= 2 && kept[kept.len() - 1].is(CONJ) && kept[kept.len() - 2].is(PRON | CONCEPT);
+        let orphan =
+            word.is(AUX) && kept.len() >= 2 && kept[kept.len() - 1].is(CONJ) && kept[kept.len() - 2].is(PRON | CONCEPT);
         if orphan {
             kept.pop();
         }
@@ -41,7 +42,10 @@ fn settle(words: &mut Vec<Word>) {
     let mut opened = false;
     while let Some(last) = kept.last() {
         let hard = last.is(CONJ | REL)
-            || matches!(last.key.as_str(), "of" | "with" | "at" | "to" | "from" | "into" | "onto" | "," | ";" | ":" | "wearing" | "-");
+            || matches!(
+                last.key.as_str(),
+                "of" | "with" | "at" | "to" | "from" | "into" | "onto" | "," | ";" | ":" | "wearing" | "-"
+            );
         let article = matches!(last.key.as_str(), "a" | "an" | "the") || last.is(POSS) && last.key != "her";
         if !(hard || article || last.is(AUX) && kept.len() <= 2 || opened && last.is(PREP)) {
             break;
@@ -77,7 +81,8 @@ fn genitive(words: &mut [Word]) {
 /// "a orange" becomes "an orange".
 fn articles(words: &mut [Word]) {
     for at in 1..words.len() {
-        let vowel = if words[at].spaced && !words[at].is(CONCEPT | PUNCT) { lexicon::vowel(&words[at].text) } else { None };
+        let vowel =
+            if words[at].spaced && !words[at].is(CONCEPT | PUNCT) { lexicon::vowel(&words[at].text) } else { None };
         let fits = match (words[at - 1].key.as_str(), vowel) {
             ("a", Some(true)) => "an",
             ("an", Some(false)) => "a",

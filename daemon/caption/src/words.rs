@@ -147,7 +147,8 @@ fn ends(rest: &str, last: Option<&Word>) -> bool {
     let next = behind.chars().next();
     let open = next.is_none_or(|c| c.is_whitespace() || c.is_uppercase());
     let short = last.is_some_and(|last| {
-        SHORT.contains(&last.key.as_str()) || last.text.chars().count() == 1 && last.text.chars().all(char::is_uppercase)
+        SHORT.contains(&last.key.as_str())
+            || last.text.chars().count() == 1 && last.text.chars().all(char::is_uppercase)
     });
     open && !(short && !behind.trim().is_empty())
 }
@@ -175,9 +176,8 @@ fn token(rest: &str, c: char) -> usize {
     for (at, c) in rest.char_indices() {
         let next = rest[at + c.len_utf8()..].chars().next();
         let inner = (c == '-' || apostrophe(c)) && next.is_some_and(dataset::is_word) && !genitive(&rest[at..]);
-        let decimal = matches!(c, '.' | ',' | ':')
-            && before.is_ascii_digit()
-            && next.is_some_and(|next| next.is_ascii_digit());
+        let decimal =
+            matches!(c, '.' | ',' | ':') && before.is_ascii_digit() && next.is_some_and(|next| next.is_ascii_digit());
         if at > 0 && !dataset::is_word(c) && !inner && !decimal {
             break;
         }

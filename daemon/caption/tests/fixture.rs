@@ -101,15 +101,21 @@ impl Random {
 
 #[test]
 fn any_text_gives_a_caption_that_stays() {
-    let words: Vec<String> = table().1.iter().flat_map(|case| case.caption.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+    let words: Vec<String> =
+        table().1.iter().flat_map(|case| case.caption.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..3000 {
         let mut text = String::new();
         for _ in 0..random.below(30) {
             match random.below(8) {
                 0 => text.extend(char::from_u32(random.below(0x11_0000) as u32)),
-                1 => text.push(['\u{301}', '\u{200d}', ',', '.', '<', '>', '(', '_', '\'', '\u{2019}', '\\', '\n'][random.below(12)]),
-                2 => text.push_str(["<concept>", "<Kojii>", "kojii", "'s", " and ", " with ", ", ,", "..."][random.below(8)]),
+                1 => text.push(
+                    ['\u{301}', '\u{200d}', ',', '.', '<', '>', '(', '_', '\'', '\u{2019}', '\\', '\n']
+                        [random.below(12)],
+                ),
+                2 => text.push_str(
+                    ["<concept>", "<Kojii>", "kojii", "'s", " and ", " with ", ", ,", "..."][random.below(8)],
+                ),
                 _ => {
                     text.push_str(&words[random.below(words.len())]);
                     text.push(' ');
@@ -157,7 +163,13 @@ fn a_long_caption_takes_no_time() {
 
 #[test]
 fn changes_are_told() {
-    let crafted = craft("A photo of a young woman with red hair on a bench.", "kojii", Mode::Face, Form::Prose, &Options::default());
+    let crafted = craft(
+        "A photo of a young woman with red hair on a bench.",
+        "kojii",
+        Mode::Face,
+        Form::Prose,
+        &Options::default(),
+    );
     assert_eq!(crafted.text, "<concept> on a bench");
     let told: Vec<String> = crafted.changes.iter().map(ToString::to_string).collect();
     assert_eq!(told[0], "left out `A photo of`: this would be in every caption and says nothing about the picture");
@@ -171,7 +183,10 @@ fn changes_are_told() {
 fn words_can_be_kept_or_dropped() {
     let text = "a man with a beard wearing a green shirt and jeans";
     let kept = Options { keep_identity: true, ..Options::default() };
-    assert_eq!(craft(text, "x1", Mode::Face, Form::Prose, &kept).text, "<concept> with a beard wearing a green shirt and jeans");
+    assert_eq!(
+        craft(text, "x1", Mode::Face, Form::Prose, &kept).text,
+        "<concept> with a beard wearing a green shirt and jeans"
+    );
     let dropped = Options { dropout: vec!["green shirt".into()], ..Options::default() };
     assert_eq!(craft(text, "x1", Mode::Face, Form::Prose, &dropped).text, "<concept> wearing jeans");
     let tags = "1boy, green shirt, smile";
