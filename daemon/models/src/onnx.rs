@@ -137,7 +137,7 @@ impl Reader {
 pub(crate) mod fixture {
     /// A model with these inputs and outputs, some weights before them.
     pub(crate) fn model(inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
-        let mut graph = message(5, &vec![7; 5000]);
+        let mut graph = message(5, &vec![7; 300]);
         graph.extend(message(2, b"graph"));
         for (number, names) in [(11, inputs), (12, outputs)] {
             for name in names {

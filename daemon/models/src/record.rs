@@ -218,7 +218,7 @@ mod tests {
             ),
             (text.replace(&"0".repeat(64), "zz"), "damaged"),
             (text[..text.len() / 2].to_owned(), "EOF"),
-            ("[".repeat(100_000), "recursion limit"),
+            ("[".repeat(100_000), "invalid type"),
             (" ".repeat(2 << 20), "too large"),
         ];
         for (json, why) in damaged {

@@ -247,8 +247,13 @@ impl Store {
         unreachable!("bug: numbers do not end")
     }
 
-    fn install(&self, model: Installed) -> Result<Installed> {
+    /// Writes the record. What this store fetched for it earlier stays marked as fetched.
+    fn install(&self, mut model: Installed) -> Result<Installed> {
         let folder = self.folder.join(&model.id);
+        let before = record::read(&folder).ok().flatten().map(|before| before.files).unwrap_or_default();
+        for file in &mut model.files {
+            file.fetched |= before.iter().any(|old| old.fetched && old.path == file.path && old.sha256 == file.sha256);
+        }
         record::write(&folder, &model)?;
         Ok(model)
     }

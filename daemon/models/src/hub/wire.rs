@@ -175,7 +175,13 @@ impl<'a> Wire<'a> {
         }
         let to = answer.headers().get("location").and_then(|value| value.to_str().ok());
         let to = to.ok_or_else(|| self.odd("it redirects to nowhere"))?;
-        Ok((to.starts_with('/') && !to.starts_with("//")).then(|| format!("{}{to}", origin(&self.hub.endpoint))))
+        let home = origin(&self.hub.endpoint);
+        if to.starts_with('/') && !to.starts_with("//") {
+            return Ok(Some(format!("{home}{to}")));
+        }
+        // Mirrors write their own address in full. An answer that names the commit is about the file, and storage comes next.
+        let own = to.strip_prefix(home).is_some_and(|rest| rest.starts_with('/'));
+        Ok((own && !answer.headers().contains_key("x-repo-commit")).then(|| to.to_owned()))
     }
 
     /// `request` with the token; packed answers are refused, since sizes and places in a file are of the plain bytes.

@@ -224,13 +224,16 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
 
 #[test]
 fn a_renamed_repository_is_found_under_its_old_name() {
-    let home = tempfile::tempdir().expect("home");
-    let model = bytes(1000);
-    let server = tagger(&model);
-    server.world().repository = "someone/new-name".to_owned();
-    server.world().old_name = Some(REPOSITORY.to_owned());
-    let installed = store(home.path(), &server.url).add(&known(), &mut go).expect("adds");
-    assert_eq!(installed.files[0].sha256, sha256(&model));
+    for full in [false, true] {
+        let home = tempfile::tempdir().expect("home");
+        let model = bytes(1000);
+        let server = tagger(&model);
+        server.world().repository = "someone/new-name".to_owned();
+        server.world().old_name = Some(REPOSITORY.to_owned());
+        server.world().full = full;
+        let installed = store(home.path(), &server.url).add(&known(), &mut go).expect("adds");
+        assert_eq!(installed.files[0].sha256, sha256(&model));
+    }
 }
 
 #[test]

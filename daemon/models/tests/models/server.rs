@@ -36,6 +36,8 @@ pub struct World {
     pub wrong: bool,
     /// The repository's old name, from which the hub redirects.
     pub old_name: Option<String>,
+    /// Whether that redirect writes the hub's address in full.
+    pub full: bool,
     /// What was asked for: method, path, range, token.
     pub log: Vec<Asked>,
     /// Bytes of bodies sent from storage.
@@ -141,6 +143,7 @@ fn reply(world: &mut World, asked: &Asked, base: &str) -> (String, Vec<u8>, bool
     }
     if let Some(old) = world.old_name.as_ref().filter(|old| asked.path.contains(old.as_str())) {
         let to = asked.path.replace(old.as_str(), &world.repository);
+        let to = if world.full { format!("{base}{to}") } else { to };
         return (head(307, &[("location", to)], 0), Vec::new(), false);
     }
     if asked.path.starts_with(&format!("/api/models/{}/revision/", world.repository)) {
