@@ -93,7 +93,7 @@ impl Hub {
                     (Some(shelf.show(&blob.path, commit, &name, blob.new)?), blob.new)
                 }
             };
-            let path = path.ok_or_else(|| ModelsError::NotFound { what: name })?;
+            let path = path.ok_or(ModelsError::NotFound { what: name })?;
             placed.push((part, path, new));
         }
         Ok(placed)
