@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 /// All in all.
 pub(crate) fn verdict(pictures: usize, findings: &[Finding]) -> String {
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let (serious, warnings) = (count(Severity::Serious), count(Severity::Warning));
+    let (serious, warnings) = (kinds(findings, Severity::Serious), kinds(findings, Severity::Warning));
     let set = match pictures {
         0 => return "There are no pictures to look at.".to_owned(),
         1 => "The picture".to_owned(),
@@ -14,40 +13,41 @@ pub(crate) fn verdict(pictures: usize, findings: &[Finding]) -> String {
     };
     let one = pictures == 1;
     let things = |n: usize| if n == 1 { "one thing".to_owned() } else { format!("{n} things") };
-    match (serious, warnings) {
+    match (serious.len(), warnings.len()) {
         (0, 0) => format!("{set} {} good to train.", if one { "is" } else { "are" }),
-        (0, _) => format!(
-            "{set} can be trained; {} would make the concept better. {}",
-            things(warnings),
-            first(findings, Severity::Warning)
-        ),
-        _ => format!(
-            "{set} should not be trained yet: {} must be put right. {}",
-            things(serious),
-            first(findings, Severity::Serious)
-        ),
+        (0, count) => {
+            let settled = if count == 1 { "is" } else { "are" };
+            format!(
+                "{set} can be trained; the concept gets better if {} {settled} put right: {}.",
+                things(count),
+                listed(&warnings)
+            )
+        }
+        (count, _) => {
+            format!("{set} should not be trained yet; {} must be put right: {}.", things(count), listed(&serious))
+        }
     }
 }
 
-/// What there is most of.
-fn first(findings: &[Finding], severity: Severity) -> String {
+/// What is found, and how often; what is found most often first.
+fn kinds(findings: &[Finding], severity: Severity) -> Vec<(FindingCode, usize)> {
     let mut counts: BTreeMap<FindingCode, usize> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.severity == severity) {
         *counts.entry(finding.code).or_default() += 1;
     }
     let mut counts: Vec<(FindingCode, usize)> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    let named: Vec<String> = counts
-        .iter()
-        .take(3)
-        .map(
-            |(code, count)| {
-                if *count == 1 { label(*code).to_owned() } else { format!("{} ({count} times)", label(*code)) }
-            },
-        )
-        .collect();
-    let more = if counts.len() > 3 { ", and more" } else { "" };
-    format!("Above all: {}{more}.", named.join(", "))
+    counts
+}
+
+fn listed(kinds: &[(FindingCode, usize)]) -> String {
+    let named = |(code, count): &(FindingCode, usize)| match count {
+        1 => label(*code).to_owned(),
+        _ => format!("{} ({count} times)", label(*code)),
+    };
+    let named: Vec<String> = kinds.iter().take(4).map(named).collect();
+    let more = if kinds.len() > 4 { ", and more" } else { "" };
+    format!("{}{more}", named.join(", "))
 }
 
 /// A code in two or three words, for lists and labels.

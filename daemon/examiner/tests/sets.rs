@@ -11,17 +11,17 @@ use scenes::{about, brightened, drawing, examiner, has, jpeg, photo, photograph,
 
 #[test]
 fn the_same_picture_is_recognised_however_it_was_changed() {
-    let a = photograph(1, 800, 700);
-    let part = imageops::crop_imm(&a, 60, 40, 700, 620).to_image();
-    let small = imageops::resize(&a, 300, 260, imageops::FilterType::Triangle);
+    let a = photograph(1, 400, 350);
+    let part = imageops::crop_imm(&a, 30, 20, 350, 310).to_image();
+    let small = imageops::resize(&a, 200, 175, imageops::FilterType::Triangle);
     let set = [
         ("a.png", a.clone()),
-        ("blurred.png", imageops::blur(&a, 3.0)),
+        ("blurred.png", imageops::blur(&a, 2.0)),
         ("bright.png", brightened(&a, 1.3)),
-        ("b.png", photograph(2, 800, 700)),
-        ("c.png", photograph(3, 800, 700)),
-        ("c mirrored.png", imageops::flip_horizontal(&photograph(3, 800, 700))),
-        ("d.png", photograph(4, 700, 800)),
+        ("b.png", photograph(2, 400, 350)),
+        ("c.png", photograph(3, 400, 350)),
+        ("c mirrored.png", imageops::flip_horizontal(&photograph(3, 400, 350))),
+        ("d.png", photograph(4, 350, 400)),
         ("jpeg.png", jpeg(&a, 10)),
         ("part.png", part),
         ("small.png", small),
@@ -46,7 +46,7 @@ fn the_same_picture_is_recognised_however_it_was_changed() {
 #[test]
 fn different_pictures_are_not_taken_for_the_same() {
     let photographs: Vec<(String, RgbImage)> =
-        (0..24).map(|i| (format!("{i:02}.png"), photograph(i + 100, 300, 280))).collect();
+        (0..24).map(|i| (format!("{i:02}.png"), photograph(i + 100, 200, 180))).collect();
     let drawings: Vec<(String, RgbImage)> = (0..24).map(|i| (format!("{i:02}.png"), drawing(i, 256))).collect();
     for set in [photographs, drawings] {
         let set: Vec<(&str, RgbImage)> = set.iter().map(|(name, image)| (name.as_str(), image.clone())).collect();
@@ -61,7 +61,7 @@ fn records(count: u32, seen: impl Fn(u32) -> Vec<f32>) -> Vec<PictureRecord> {
     let look = |i: u32| {
         let embedding = seen(i);
         let seen = Seen { embedding: (!embedding.is_empty()).then_some(&embedding[..]), ..Seen::default() };
-        examiner.look(&photo(&format!("{i:02}.png"), photograph(i + 40, 800, 800)), &seen)
+        examiner.look(&photo(&format!("{i:02}.png"), photograph(i + 40, 300, 300)), &seen)
     };
     (0..count).map(look).collect()
 }
@@ -88,13 +88,13 @@ fn a_background_that_is_always_the_same_is_told() {
     let before = |ground: &dyn Fn(u32) -> RgbImage| -> Vec<(String, RgbImage)> {
         let scene = |i: u32| {
             let mut scene = ground(i);
-            imageops::replace(&mut scene, &photograph(i, 300, 300), 100 + i64::from(i) * 30, 220);
+            imageops::replace(&mut scene, &photograph(i, 150, 150), 50 + i64::from(i) * 15, 110);
             (format!("{i}.png"), scene)
         };
         (0..6).map(scene).collect()
     };
-    let one_wall = |_| RgbImage::from_fn(800, 800, |x, y| Rgb([180, 160, 130 + (x * 3 + y) as u8 % 9]));
-    let places = |i: u32| photograph(i + 500, 800, 800);
+    let one_wall = |_| RgbImage::from_fn(400, 400, |x, y| Rgb([180, 160, 130 + (x * 3 + y) as u8 % 9]));
+    let places = |i: u32| photograph(i + 500, 400, 400);
     for (set, alike) in [(before(&one_wall), true), (before(&places), false)] {
         let set: Vec<(&str, RgbImage)> = set.iter().map(|(name, image)| (name.as_str(), image.clone())).collect();
         let found = report(Mode::Object, 512, &set);
@@ -117,8 +117,8 @@ fn embeddings_say_when_pictures_are_alike_or_of_two_styles() {
 
 #[test]
 fn drawings_among_photographs_are_another_style() {
-    let mut set: Vec<(String, RgbImage)> = (0..7).map(|i| (format!("p{i}.png"), photograph(i, 600, 600))).collect();
-    set.extend((0..3).map(|i| (format!("d{i}.png"), drawing(i, 600))));
+    let mut set: Vec<(String, RgbImage)> = (0..7).map(|i| (format!("p{i}.png"), photograph(i, 300, 300))).collect();
+    set.extend((0..3).map(|i| (format!("d{i}.png"), drawing(i, 300))));
     let set: Vec<(&str, RgbImage)> = set.iter().map(|(name, image)| (name.as_str(), image.clone())).collect();
     assert_eq!(about(&report(Mode::Style, 512, &set), FindingCode::MixedStyles), [["d0.png", "d1.png", "d2.png"]]);
     assert!(!has(&report(Mode::Object, 512, &set), FindingCode::MixedStyles));
@@ -134,7 +134,7 @@ fn captions_are_looked_at_together() {
 
     let examiner = examiner(Mode::Object, 512);
     let look = |i: u32| {
-        let mut photo = photo(&format!("{i}.png"), photograph(i, 800, 800));
+        let mut photo = photo(&format!("{i}.png"), photograph(i, 300, 300));
         photo.caption = (i != 2).then(|| "a cat".to_owned());
         examiner.look(&photo, &Seen::default())
     };
@@ -147,8 +147,8 @@ fn captions_are_looked_at_together() {
 fn a_report_depends_on_the_pictures_alone() {
     let set: Vec<(String, RgbImage)> = (0..12)
         .map(|i| match i % 4 {
-            0 => (format!("{i:02}.png"), photograph(i / 8, 700, 500)),
-            1 => (format!("{i:02}.png"), imageops::blur(&photograph(i, 600, 600), 3.0)),
+            0 => (format!("{i:02}.png"), photograph(i / 8, 350, 250)),
+            1 => (format!("{i:02}.png"), imageops::blur(&photograph(i, 300, 300), 3.0)),
             2 => (format!("{i:02}.png"), drawing(i, 400)),
             _ => (format!("{i:02}.png"), RgbImage::new(300, 300)),
         })

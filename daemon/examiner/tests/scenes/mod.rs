@@ -48,6 +48,16 @@ pub fn photograph(seed: u32, width: u32, height: u32) -> RgbImage {
     })
 }
 
+/// Smooth waves with a little noise, in which blocks show.
+pub fn waves(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |px, py| {
+        let (x, y) = (px as f32, py as f32);
+        let level = 120.0 + 50.0 * (x / 23.0).sin() + 40.0 * (y / 19.0).cos() + 10.0 * ((x + 2.0 * y) / 7.0).sin();
+        let noise = 12.0 * (random(5, px as i32, py as i32) - 0.5);
+        Rgb([1.0, 0.9, 0.8].map(|color| ((level + noise) * color) as u8))
+    })
+}
+
 /// A drawing of flat colours: a creature on a striped ground.
 pub fn drawing(seed: u32, side: u32) -> RgbImage {
     let color = |i: i32| Rgb([0, 1, 2].map(|c| (30.0 + 200.0 * random(seed, i, c)) as u8));
