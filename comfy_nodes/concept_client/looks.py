@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from . import views
@@ -26,14 +27,15 @@ class Looks:
         class_word: str | None = None,
         again: bool = False,
         rewrite: bool = False,
+        leave_out: Iterable[str] = (),
     ) -> views.CaptionSources:
         """Lets a captioner describe the pictures that have no prompt, and puts the concept into what it says.
 
         What users wrote stays. `captioner` is `auto` or one of `captioners`; `again` describes anew what one described;
-        `rewrite` lets the configured server make that smoother.
+        `rewrite` lets the configured server make that smoother; words that are left out become part of the concept.
         """
         words = {"mode": mode, "name": name, "captioner": captioner, "class_word": class_word}
-        body = {**words, "again": again, "rewrite": rewrite}
+        body = {**words, "again": again, "rewrite": rewrite, "leave_out": list(leave_out)}
         return self._http.json("POST", path_of("datasets", dataset, "describe"), given(body), timeout=LOOK_TIMEOUT)
 
     def caption_sources(self, dataset: Ref) -> views.CaptionSources:

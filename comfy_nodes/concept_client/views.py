@@ -72,10 +72,19 @@ class CaptionSource(TypedDict):
     described: Described | None
 
 
+class SharedPhrase(TypedDict):
+    """A word or two that nearly every caption has, and what that means."""
+
+    phrase: str
+    count: int
+    meaning: str
+
+
 class CaptionSources(TypedDict):
     """Prompts with who wrote them."""
 
     items: list[CaptionSource]
+    shared: list[SharedPhrase]
     notes: list[str]
 
 
@@ -86,6 +95,7 @@ class VisionModel(TypedDict):
     purpose: str
     form: str
     bytes: int
+    problem: str | None
 
 
 class SkippedFile(TypedDict):
