@@ -40,7 +40,11 @@ pub fn carry_out(
     let start = task.continue_from.as_deref().map(Bundle::read).transpose()?;
     let folder = RunFolder::of(&task.out, &task.stem);
     let architecture = base.checkpoint.architecture();
-    let resolve = |pictures| Plan::resolve(&task.name, task.mode, architecture, pictures, &task.parameters);
+    let family = caption::Family::of(&task.base.file_stem().unwrap_or_default().to_string_lossy(), None);
+    let resolve = |pictures| -> Result<Plan> {
+        let plan = Plan::resolve(&task.name, task.mode, architecture, pictures, &task.parameters)?;
+        Ok(Plan { family, ..plan })
+    };
     // Once before the pictures are read, for their size, and again when their number is known.
     let draft = resolve(1)?;
     let _occupied = folder.occupy()?;

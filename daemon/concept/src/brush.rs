@@ -40,8 +40,8 @@ impl PictureRequest {
     /// The sample picture of a plan's prompt at this place: always of the same seed.
     pub(crate) fn sample(plan: &Plan, place: usize) -> Self {
         Self {
-            prompt: plan.sample_prompts[place].clone(),
-            negative: String::new(),
+            prompt: plan.family.preview(&plan.sample_prompts[place]),
+            negative: negative(plan).to_owned(),
             width: plan.resolution,
             height: plan.resolution,
             steps: SAMPLE_STEPS,
@@ -50,6 +50,14 @@ impl PictureRequest {
             count: 1,
             init: None,
         }
+    }
+}
+
+/// What sample pictures keep away from: what users of such a base keep away from; nothing where nothing is known of it.
+pub(crate) fn negative(plan: &Plan) -> &'static str {
+    match plan.family {
+        caption::Family::Unknown => "",
+        family => family.negative(),
     }
 }
 

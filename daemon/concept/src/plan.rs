@@ -1,6 +1,7 @@
 //! Every decision of a run, made before the first step and stored with its result.
 
 use crate::{Error, Result, mode};
+use caption::Family as PromptFamily;
 use diffusion::{
     Family,
     checkpoint::{Architecture, Prediction},
@@ -37,6 +38,8 @@ pub struct Plan {
     pub recipe: Recipe,
     /// Whether the base is of the older family, which knows no picture sizes.
     pub is_sd15: bool,
+    /// How the base's prompts are written, for pictures that show the concept.
+    pub family: PromptFamily,
     /// What the user asked for, for repeating the run.
     pub asked: Parameters,
 }
@@ -115,6 +118,7 @@ impl Plan {
             sample_prompts,
             recipe,
             is_sd15: base.family == Family::Sd15,
+            family: PromptFamily::Unknown,
             asked: asked.clone(),
         })
     }

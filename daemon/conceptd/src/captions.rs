@@ -45,6 +45,9 @@ pub struct Look {
     /// What the object is, in a word; captions that name it mean the concept.
     #[arg(long, value_name = "WORD")]
     class_word: Option<String>,
+    /// Rather tags than sentences: drawn bases such as Pony and Illustrious were trained on tags.
+    #[arg(long)]
+    tags: bool,
     /// Words that captions leave out, so that what they name becomes part of the concept.
     #[arg(long, value_name = "WORDS")]
     leave_out: Vec<String>,
@@ -127,6 +130,7 @@ impl Captions {
                 again: look.again,
                 rewrite: look.rewrite,
                 leave_out: look.leave_out.clone(),
+                tags: look.tags,
             };
             let views: CaptionViews = daemon.write_patiently("POST", &route("describe"), &request)?;
             views.notes.iter().for_each(|note| eprintln!("note: {note}"));

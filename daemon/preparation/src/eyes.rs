@@ -26,6 +26,8 @@ pub(crate) const ENDPOINT: &str = "endpoint";
 pub(crate) struct Wanted<'a> {
     /// Captions, by this captioner or by the best (`auto`).
     pub captioner: Option<&'a str>,
+    /// Whether the best is a tagger.
+    pub tags: bool,
     /// Faces.
     pub faces: bool,
     /// The subject.
@@ -86,7 +88,7 @@ impl Opened {
         let mut lens = Lens::new(eyes);
         if let Some(captioner) = wanted.captioner {
             let auto = captioner == "auto";
-            match opened.captioner(&store, &mut lens, captioner, cancelled) {
+            match opened.captioner(&store, &mut lens, (captioner, wanted.tags), cancelled) {
                 Err(error) if auto => opened.notes.push(format!("nobody describes the pictures: {error}")),
                 result => result?,
             }
@@ -140,7 +142,7 @@ impl Opened {
         &mut self,
         store: &Store,
         lens: &mut Lens,
-        wanted: &str,
+        (wanted, tags): (&str, bool),
         cancelled: impl Fn() -> bool + Send + 'static,
     ) -> Result<()> {
         let auto = wanted == "auto";
@@ -151,10 +153,16 @@ impl Opened {
         }
         let auto = auto || !self.describers.is_empty();
         let model = match auto {
-            true => match store.resolve(Want::Purpose(Purpose::Captioner))? {
-                Some(model) => Some(model),
-                None => store.resolve(Want::Purpose(Purpose::Tagger))?,
-            },
+            true => {
+                let (first, second) = match tags {
+                    true => (Purpose::Tagger, Purpose::Captioner),
+                    false => (Purpose::Captioner, Purpose::Tagger),
+                };
+                match store.resolve(Want::Purpose(first))? {
+                    Some(model) => Some(model),
+                    None => store.resolve(Want::Purpose(second))?,
+                }
+            }
             false => store.resolve(Want::Id(wanted))?,
         };
         let Some(model) = model else {

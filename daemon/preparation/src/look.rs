@@ -53,6 +53,7 @@ pub fn prepare(task: &PrepareTask, see: &mut dyn FnMut(u64), stop: &(dyn Fn() ->
     };
     let wanted = Wanted {
         captioner: task.captioner.as_deref(),
+        tags: task.tags,
         faces: part(task) == MaskName::Face || task.crop == Crop::Face || task.mode == protocol::Mode::Face,
         subject: part(task) == MaskName::Subject,
         class_word: task.class_word.as_deref(),

@@ -71,6 +71,7 @@ fn wish(task: &TrainTask, folder: &Path) -> PrepareTask {
         name: task.name.clone(),
         class_word: parameters.class_word.clone(),
         leave_out: Vec::new(),
+        tags: wants_tags(&task.base),
         captioner: (captioner != "none").then_some(captioner),
         rewrite: false,
         resolution: parameters.resolution.unwrap_or(1024),
@@ -78,6 +79,12 @@ fn wish(task: &TrainTask, folder: &Path) -> PrepareTask {
         mask: parameters.mask.unwrap_or_default(),
         out: Some(folder.to_owned()),
     }
+}
+
+/// Whether a base was trained on tags, by its name.
+fn wants_tags(base: &Path) -> bool {
+    let name = base.file_stem().unwrap_or_default().to_string_lossy();
+    caption::Family::of(&name, None).form() == caption::Form::Tags
 }
 
 fn write(path: &Path, prepared: &Prepared) -> Result<()> {

@@ -57,6 +57,9 @@ pub struct CaptionRequest {
     /// Let the configured server make what was described smoother; what it gets wrong stays as it was.
     #[serde(default)]
     pub rewrite: bool,
+    /// Rather by tags than by sentences: drawn bases such as Pony and Illustrious were trained on tags.
+    #[serde(default)]
+    pub tags: bool,
     /// Words that captions leave out, so that what they name becomes part of the concept.
     #[serde(default)]
     #[schemars(length(max = 100), inner(length(min = 1, max = 100)), extend("examples" = [["green shirt"]]))]
@@ -217,6 +220,8 @@ pub struct PrepareTask {
     pub class_word: Option<String>,
     /// Words that captions leave out.
     pub leave_out: Vec<String>,
+    /// Whether a tagger comes before a captioner.
+    pub tags: bool,
     /// Who describes pictures that have no caption; none for nobody.
     pub captioner: Option<String>,
     /// Whether a server rewrites what was described.

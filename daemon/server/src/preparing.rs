@@ -58,6 +58,8 @@ pub struct Wish {
     pub class_word: Option<String>,
     /// Words that captions leave out.
     pub leave_out: Vec<String>,
+    /// Whether a tagger comes before a captioner.
+    pub tags: bool,
     /// Who describes pictures without a caption; none for nobody.
     pub captioner: Option<String>,
     /// Also those that a captioner described before.
@@ -102,6 +104,7 @@ pub async fn prepare(
         name: wish.name,
         class_word: wish.class_word,
         leave_out: wish.leave_out,
+        tags: wish.tags,
         captioner: wish.captioner,
         rewrite: wish.rewrite,
         resolution: wish.resolution,

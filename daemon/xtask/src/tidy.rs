@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("diffusion", &["kernels"]),
     ("synthetic", &["diffusion"]),
     ("trainer", &["diffusion", "kernels"]),
-    ("concept", &["dataset", "diffusion", "kernels", "protocol", "trainer"]),
+    ("concept", &["caption", "dataset", "diffusion", "kernels", "protocol", "trainer"]),
     ("preparation", &["caption", "dataset", "diffusion", "examiner", "models", "protocol", "vision"]),
     ("server", &["concept", "diffusion", "models", "protocol"]),
     (

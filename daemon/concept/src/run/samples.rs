@@ -3,7 +3,7 @@
 use super::Setup;
 use crate::{
     Result,
-    brush::{Brush, PictureRequest},
+    brush::{self, Brush, PictureRequest},
     canvas::label_grid,
     outcome::write_png,
     prompts::Prompts,
@@ -28,10 +28,15 @@ pub(super) fn draw(
     let encode = |prompt: &str| -> Result<Conditioning> {
         Ok(model.text.forward(&TextBatch::new(&[prompts.encode(prompt)?]), &mut Tape::off())?)
     };
-    let negative = encode("")?;
+    let negative = encode(brush::negative(plan))?;
     let mut row = Vec::new();
     for (column, prompt) in plan.sample_prompts.iter().enumerate() {
-        row.extend(brush.draw(&PictureRequest::sample(plan, column), &encode(prompt)?, &negative, &mut stop)?);
+        row.extend(brush.draw(
+            &PictureRequest::sample(plan, column),
+            &encode(&plan.family.preview(prompt))?,
+            &negative,
+            &mut stop,
+        )?);
     }
     let columns: Vec<String> = plan.sample_prompts.iter().map(|p| p.replace("<concept>", &plan.name)).collect();
     let file = format!("sample-{step:06}.png");

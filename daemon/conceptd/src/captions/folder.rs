@@ -46,6 +46,7 @@ pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
         name: look.name.clone(),
         class_word: look.class_word.clone(),
         leave_out: look.leave_out.clone(),
+        tags: look.tags,
         captioner: look.captioner.clone(),
         rewrite: look.rewrite,
         resolution: look.resolution,

@@ -3,7 +3,8 @@
 use crate::Result;
 use protocol::{
     BaseFamily, CaptionOrigin, CaptionView, Captions, ConceptView, CreateTask, CreationRequest, DatasetReport,
-    Described, InstallView, JobFailure, JobState, MemoryLevel, Mode, PictureView, SharedPhrase, Stage, Survey, TrainRequest,
+    Described, InstallView, JobFailure, JobState, MemoryLevel, Mode, PictureView, SharedPhrase, Stage, Survey,
+    TrainRequest,
 };
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
