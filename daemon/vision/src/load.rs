@@ -44,7 +44,11 @@ pub fn open(path: &Path, alpha: Alpha) -> Result<RgbImage> {
 
 /// A decoded picture in eight bits and RGB.
 pub fn flatten(picture: DynamicImage, alpha: Alpha) -> RgbImage {
-    if picture.color().has_alpha() && alpha == Alpha::White { over_white(&picture.into_rgba8()) } else { picture.into_rgb8() }
+    if picture.color().has_alpha() && alpha == Alpha::White {
+        over_white(&picture.into_rgba8())
+    } else {
+        picture.into_rgb8()
+    }
 }
 
 fn over_white(picture: &RgbaImage) -> RgbImage {
@@ -60,4 +64,36 @@ fn over_white(picture: &RgbaImage) -> RgbImage {
 fn blend(value: u32, alpha: u32) -> u8 {
     let sum = value * alpha + 255 * (255 - alpha) + 128;
     (((sum >> 8) + sum) >> 8) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_turned_upright() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/captioners/images/exif6_240x160.jpg");
+        let upright = open(&path, Alpha::Drop).expect("a picture");
+        // Orientation 6: the camera was held a quarter turn to the left.
+        let lying = image::open(&path).expect("a picture").into_rgb8();
+        assert_eq!((lying.dimensions(), upright.dimensions()), ((240, 160), (160, 240)));
+        assert_eq!(upright, image::imageops::rotate90(&lying));
+    }
+
+    #[test]
+    fn alpha_shows_white_or_is_left_out() {
+        let pixel =
+            |value, alpha| DynamicImage::ImageRgba8(RgbaImage::from_pixel(1, 1, image::Rgba([value, 0, 9, alpha])));
+        assert_eq!(flatten(pixel(40, 0), Alpha::White).as_raw(), &[255, 255, 255]);
+        assert_eq!(flatten(pixel(40, 255), Alpha::White).as_raw(), &[40, 0, 9]);
+        assert_eq!(flatten(pixel(40, 128), Alpha::White).as_raw(), &[147, 127, 132]);
+        assert_eq!(flatten(pixel(40, 0), Alpha::Drop).as_raw(), &[40, 0, 9]);
+    }
+
+    #[test]
+    fn what_is_no_picture_is_an_error_that_names_it() {
+        let error =
+            open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"), Alpha::Drop).expect_err("no picture");
+        assert!(matches!(&error, Error::Picture { picture, .. } if picture.ends_with("Cargo.toml")), "{error}");
+    }
 }

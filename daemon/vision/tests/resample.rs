@@ -80,6 +80,6 @@ fn a_large_picture_does_not_take_long() {
     let took = start.elapsed();
     assert!(small.pixels().all(|pixel| pixel.0 == [127; 3]));
     println!("12 megapixels in {} ms", took.as_millis());
-    // It takes less than a tenth of this on an idle machine.
-    assert!(took.as_secs_f64() < 3.0, "{took:?}");
+    // A tenth of a second on an idle machine; loaded ones must pass too.
+    assert!(took.as_secs_f64() < 5.0, "{took:?}");
 }
