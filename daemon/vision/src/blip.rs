@@ -16,7 +16,9 @@ use image::RgbImage;
 use tokenizers::Tokenizer;
 
 use crate::captioner::{Caption, Captioner};
-use crate::checkpoint::{CLIP, Settings, Weights, failed, pixels, some, tokenizer, unfit, weights_file};
+use crate::checkpoint::{
+    CLIP, Settings, Weights, decode, encode, failed, pixels, some, tokenizer, unfit, weights_file,
+};
 use crate::error::{Error, Result};
 use crate::resample::{ResampleFilter, resize_rgb};
 
@@ -120,8 +122,7 @@ impl Blip {
     /// # Errors
     /// When the tokenizer can't put them together.
     pub fn text(&self, ids: &[u32]) -> Result<String> {
-        let text = self.tokenizer.decode(ids, true);
-        let text = text.map_err(|error| Error::Run { path: self.path.clone(), reason: error.to_string() })?;
+        let text = decode(&self.tokenizer, ids).map_err(|reason| Error::Run { path: self.path.clone(), reason })?;
         Ok(text.trim().to_owned())
     }
 
@@ -130,9 +131,8 @@ impl Blip {
     fn beginning(&self) -> Result<Vec<u32>> {
         let mut ids = vec![self.layout.start];
         if !self.options.prefix.trim().is_empty() {
-            let prefix = self.tokenizer.encode(self.options.prefix.as_str(), false);
-            let prefix = prefix.map_err(|error| Error::model(&self.path, format!("its tokenizer fails ({error})")))?;
-            ids.extend(prefix.get_ids());
+            let prefix = encode(&self.tokenizer, &self.options.prefix, false);
+            ids.extend(prefix.map_err(|what| Error::model(&self.path, format!("its tokenizer fails ({what})")))?);
         }
         if ids.iter().any(|id| *id as usize >= self.layout.vocabulary) {
             return Err(Error::model(&self.path, "its tokenizer.json is of another model"));

@@ -116,15 +116,18 @@ fn a_missing_file_is_named() {
 #[test]
 fn damaged_files_give_errors_and_no_panics() {
     let picture = picture((40, 40));
-    let mut refused = 0;
-    for copy in damaged("blip", 40) {
+    let (mut refused, mut taken) = (0, 0);
+    for copy in damaged("blip") {
         match Blip::open(copy.path(), &Device::Cpu) {
-            Ok(mut blip) => drop(blip.caption(&picture)),
+            Ok(mut blip) => {
+                drop(blip.caption(&picture));
+                taken += 1;
+            }
             Err(error) => {
                 assert!(matches!(error, Error::Model { .. }), "{error}");
                 refused += 1;
             }
         }
     }
-    assert!(refused > 20, "{refused}");
+    assert!(refused > taken, "{refused} {taken}");
 }

@@ -136,18 +136,24 @@ fn a_dinov2_that_is_built_otherwise_is_refused() {
 #[test]
 fn damaged_files_give_errors_and_no_panics() {
     let picture = picture((40, 40));
-    let mut refused = 0;
-    for copy in damaged("clip", 40) {
+    let (mut refused, mut taken) = (0, 0);
+    for copy in damaged("clip") {
         match ClipScorer::open(copy.path(), &Device::Cpu) {
-            Ok(mut clip) => drop(clip.score(&picture, "a cat")),
+            Ok(mut clip) => {
+                drop(clip.score(&picture, "a cat"));
+                taken += 1;
+            }
             Err(_) => refused += 1,
         }
     }
-    for copy in damaged("dinov2", 20) {
+    for copy in damaged("dinov2") {
         match Dinov2::open(copy.path(), &Device::Cpu) {
-            Ok(mut dinov2) => drop(dinov2.embed(&picture)),
+            Ok(mut dinov2) => {
+                drop(dinov2.embed(&picture));
+                taken += 1;
+            }
             Err(_) => refused += 1,
         }
     }
-    assert!(refused > 30, "{refused}");
+    assert!(refused > taken, "{refused} {taken}");
 }

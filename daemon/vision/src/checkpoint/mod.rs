@@ -16,7 +16,7 @@ use image::RgbImage;
 use crate::error::{Error, Result};
 
 pub(crate) use settings::Settings;
-pub(crate) use tokens::tokenizer;
+pub(crate) use tokens::{decode, encode, tokenizer};
 pub(crate) use weights::Weights;
 
 /// Mean and standard deviation of each channel in the pictures that a model was trained on, of values from 0 to 1.

@@ -13,7 +13,7 @@ use image::RgbImage;
 use tokenizers::Tokenizer;
 
 use super::{Embedder, cosine, middle, unit};
-use crate::checkpoint::{CLIP, Settings, Weights, failed, pixels, some, tokenizer, unfit, weights_file};
+use crate::checkpoint::{CLIP, Settings, Weights, encode, failed, pixels, some, tokenizer, unfit, weights_file};
 use crate::error::{Error, Result};
 
 /// CLIP's tower for pictures.
@@ -131,8 +131,7 @@ impl ClipScorer {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let wrong =
             |what: String| Error::model(&self.image.path, format!("its tokenizer.json is of another model: {what}"));
-        let encoded = self.tokenizer.encode(text, true).map_err(|error| wrong(error.to_string()))?;
-        let mut ids = encoded.get_ids().to_vec();
+        let mut ids = encode(&self.tokenizer, text, true).map_err(wrong)?;
         let end = *ids.last().ok_or_else(|| wrong("it gives nothing for a text".to_owned()))?;
         if ids.len() > self.places {
             ids.truncate(self.places);

@@ -52,7 +52,9 @@ pub fn edit(folder: &Path, field: &str, value: &str) {
 }
 
 /// Copies of a model, each with one file damaged: bytes changed, cut short, or emptied; the same ones at each call.
-pub fn damaged(name: &str, count: u64) -> impl Iterator<Item = TempDir> {
+/// `DAMAGED=5000` makes so many.
+pub fn damaged(name: &str) -> impl Iterator<Item = TempDir> {
+    let count: u64 = std::env::var("DAMAGED").ok().and_then(|count| count.parse().ok()).unwrap_or(40);
     let whole = folder(name);
     (0..count).map(move |case| {
         let copy = copy(&whole);
