@@ -27,7 +27,7 @@ pub(crate) struct Channels {
 
 /// `OPENAI_CLIP_MEAN` and `OPENAI_CLIP_STD` of transformers, which BLIP took over.
 pub(crate) const CLIP: Channels =
-    Channels { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], std: [0.268_629_54, 0.261_302_58, 0.275_777_11] };
+    Channels { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], std: [0.268_629_54, 0.261_302_6, 0.275_777_1] };
 
 /// `IMAGENET_DEFAULT_MEAN` and `IMAGENET_DEFAULT_STD` of transformers.
 pub(crate) const IMAGENET: Channels = Channels { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
