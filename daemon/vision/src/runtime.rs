@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(find(&[nothing.clone(), venv, wheel.clone()]), Some(unix.clone()));
         assert_eq!(find(&[wheel]), Some(mac));
         assert_eq!(find(&[windows]), Some(dll));
-        assert_eq!(find(&[unix.clone()]), Some(unix));
+        assert_eq!(find(std::slice::from_ref(&unix)), Some(unix));
         assert_eq!(find(&[nothing]), None);
     }
 

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
@@ -26,7 +28,9 @@ impl Text {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(broken(format!("it is longer than {} MiB", MAX_BYTES >> 20)));
         }
-        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| broken(error.to_string()))?;
+        // The reader of `tokenizers` panics at JSON that breaks off inside some parts.
+        serde_json::from_slice::<Value>(&bytes).map_err(|error| broken(error.to_string()))?;
+        let mut tokenizer = guarded(|| Tokenizer::from_bytes(&bytes)).map_err(broken)?;
         // Questions go in whole and alone, whatever the file asks for.
         tokenizer.with_truncation(None).map_err(|error| broken(error.to_string()))?;
         tokenizer.with_padding(None);
@@ -34,15 +38,22 @@ impl Text {
     }
 
     pub fn ids(&self, text: &str) -> Result<Vec<i64>> {
-        let encoding =
-            self.tokenizer.encode(text, true).map_err(|error| Error::model(&self.path, error.to_string()))?;
+        let encoding = guarded(|| self.tokenizer.encode(text, true)).map_err(|what| Error::model(&self.path, what))?;
         Ok(encoding.get_ids().iter().map(|id| i64::from(*id)).collect())
     }
 
     /// The words of tokens without what frames them (`pure_text` of the authors' processor).
     pub fn words(&self, ids: &[i64]) -> Result<String> {
         let ids: Vec<u32> = ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect();
-        let text = self.tokenizer.decode(&ids, false).map_err(|error| Error::model(&self.path, error.to_string()))?;
+        let text = guarded(|| self.tokenizer.decode(&ids, false)).map_err(|what| Error::model(&self.path, what))?;
         Ok(["<s>", "</s>", "<pad>"].iter().fold(text, |text, frame| text.replace(frame, "")).trim().to_owned())
+    }
+}
+
+/// A tokenizer of which a part doesn't fit the others panics when it is used; nothing of it is changed by that.
+fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err("its parts don't fit together".to_owned()),
     }
 }
