@@ -9,10 +9,12 @@ use sha2::{Digest, Sha256};
 use vision::resample::{ResampleFilter, resize_gray, resize_rgb};
 use vision::wd14::Manner;
 
+/// Old width and height, new width and height, channels, whether black and white, filter, digest.
+type Resized = (u32, u32, u32, u32, usize, bool, String, String);
+
 #[derive(Deserialize)]
 struct Cases {
-    /// Old width and height, new width and height, channels, whether black and white, filter, digest.
-    pillow: Vec<(u32, u32, u32, u32, usize, bool, String, String)>,
+    pillow: Vec<Resized>,
     /// Old side, new side, whether black and white, digest.
     area: Vec<(u32, u32, bool, String)>,
 }
