@@ -63,7 +63,7 @@ impl Options {
 pub struct Frames {
     /// Pictures of one file, at most.
     pub most: usize,
-    /// The program that reads films: a path, or a name that is looked for on the `PATH`.
+    /// The program that reads films: an absolute path, or a name that is looked for on the `PATH`.
     pub ffmpeg: PathBuf,
     /// How long it may work on one film.
     pub patience: Duration,

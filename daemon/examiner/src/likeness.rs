@@ -123,7 +123,7 @@ fn flipped<T: Copy>(thumb: &[T]) -> Vec<T> {
 fn holds(whole: &[u8], thumb: &[u8], near: Part, grey: bool) -> bool {
     let likeness = |part| correlation(&cropped(whole, part), thumb, grey);
     let first = likeness(near);
-    if first >= SAME || first < HOPELESS {
+    if !(HOPELESS..SAME).contains(&first) {
         return first >= SAME;
     }
     [-0.05, 0.0, 0.05].into_iter().map(|more| (near.cut + more).max(0.02)).any(|cut| {

@@ -9,7 +9,8 @@ const SAMPLE: usize = 400;
 /// Median cosine of embeddings above which all pictures are alike. Chosen, not measured: photographs of one thing in
 /// different places lie around 0.7 to 0.85 in CLIP's and DINOv2's spaces, frames of one scene above 0.95.
 const ALIKE: f32 = 0.93;
-/// Median likeness of backgrounds above which all are alike.
+/// Median likeness of backgrounds above which all are alike: pictures taken in one garage have 0.77 to 0.99, unrelated
+/// photographs 0.1 to 0.56, scenes drawn on different grounds 0 to 0.3.
 const SAME_BACKGROUND: f32 = 0.7;
 
 /// Whether a model finds all pictures alike.

@@ -25,7 +25,7 @@ fn each_fault_has_its_code() {
         (imageops::blur(&sharp, 2.5), 768, FindingCode::Blurred),
         (jpeg(&waves(780, 780), 10), 768, FindingCode::JpegBlocks),
         (brightened(&sharp, 3.5), 768, FindingCode::Overexposed),
-        (brightened(&sharp, 0.2), 768, FindingCode::Underexposed),
+        (brightened(&sharp, 0.35), 768, FindingCode::Underexposed),
         (grey, 768, FindingCode::Grey),
         (photograph(1, 700, 700), 1024, FindingCode::BelowResolution),
         (photograph(1, 600, 600), 512, FindingCode::SmallPicture),
