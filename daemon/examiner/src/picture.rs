@@ -60,7 +60,7 @@ fn size(settings: &Settings, record: &PictureRecord, say: Say) {
     const PROPER: u32 = 768;
     let (width, height) = record.size;
     let shown = format!("{width} x {height} pixels");
-    if record.enlargement > 1.02 {
+    if record.enlargement > 1.05 {
         let severity = match record.enlargement {
             factor if factor > 2.0 => Severity::Serious,
             factor if factor > 1.25 => Severity::Warning,

@@ -97,7 +97,8 @@ pub fn in_words(report: &DatasetReport) -> String {
             false => (shortened(&finding.pictures), 1),
         };
         let who = if who.is_empty() { String::new() } else { format!("{who}: ") };
-        let like = if step > 1 { " (and so on)" } else { "" };
+        let differ = report.findings[at..at + step].iter().any(|other| other.message != finding.message);
+        let like = if differ { " (said of the first)" } else { "" };
         text += &format!("\n{mark}: {who}{}{like}\n  -> {}\n", finding.message, finding.advice);
         at += step;
     }
