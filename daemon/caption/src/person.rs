@@ -22,7 +22,7 @@ pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
     match (single, first) {
         (Some((place, at)), _) if Some(place) == first.map(|(place, _)| place) || place == 0 => {
             let noun = draft.sentences[place].words[at].clone();
-            let alone = !people.iter().any(|&other| other != (place, at) && is_other(draft, other, &noun));
+            let alone = !people.iter().any(|&other| other != (place, at) && is_other(draft, other));
             replace(&mut draft.sentences[place].words, at);
             Some(Subject::person(&noun, alone))
         }
@@ -59,12 +59,11 @@ fn is_person(words: &[Word], at: usize, classes: u64) -> bool {
     noun && !goes_on && !compound
 }
 
-/// Whether there is another of the same sex, so that "she" is not clear.
-fn is_other(draft: &Draft, (place, at): (usize, usize), noun: &Word) -> bool {
+/// Whether this is somebody else: not "the woman" again.
+fn is_other(draft: &Draft, (place, at): (usize, usize)) -> bool {
     let words = &draft.sentences[place].words;
     let start = backward(words, at);
     let definite = words[start].key == "the";
-    let _ = noun;
     !definite
 }
 
@@ -312,7 +311,7 @@ fn is_decade(word: &Word) -> bool {
 /// ", a young woman," behind the concept.
 fn appositions(words: &mut Vec<Word>) {
     let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) else { return };
-    if !words.get(concept + 1).is_some_and(|word| word.key == ",") {
+    if words.get(concept + 1).is_none_or(|word| word.key != ",") {
         return;
     }
     let Some((phrase, head)) = forward(words, concept + 2) else { return };

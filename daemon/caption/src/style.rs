@@ -132,7 +132,7 @@ fn phrase_of_style(words: &[Word], at: usize) -> Option<usize> {
     }
     let made = words[phrase.clone()].iter().all(|word| word.is(STYLE | DET | ADJ | MEDIUM)) && words[head].is(STYLE);
     let grey = crate::clean::says(words, at + 1, "black and white")
-        && !words.get(at + 4).is_some_and(|next| !next.is(PUNCT | PREP | CONJ));
+        && words.get(at + 4).is_none_or(|next| next.is(PUNCT | PREP | CONJ));
     (made && (key != "with" || !words[head].is(MEDIUM)) || grey && key == "in").then_some(phrase.end)
 }
 

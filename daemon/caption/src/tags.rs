@@ -110,7 +110,6 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
     for tag in tags {
         let concept = tag.text.contains(PLACEHOLDER);
         let kind = match () {
-            () if concept && (mode != Mode::Style || tag.key.contains("style") || tag.key != PLACEHOLDER) => None,
             () if concept => None,
             () if !tag.key.chars().any(|c| c.is_alphanumeric()) && !is_face(&tag.key) => Some(Kind::Tidied),
             () if !seen.insert(tag.key.clone()) => Some(Kind::Repeat),

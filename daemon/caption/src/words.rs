@@ -150,7 +150,7 @@ fn ends(rest: &str, last: Option<&Word>) -> bool {
         SHORT.contains(&last.key.as_str())
             || last.text.chars().count() == 1 && last.text.chars().all(char::is_uppercase)
     });
-    open && !(short && !behind.trim().is_empty())
+    open && (!short || behind.trim().is_empty())
 }
 
 /// Bytes of the token at the beginning of `rest`, which begins with `c`.
