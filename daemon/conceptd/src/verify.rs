@@ -1,9 +1,10 @@
 //! `conceptd verify`.
 
-use crate::Failure;
+use crate::{Failure, promote::run_of};
 use anyhow::anyhow;
 use clap::Args;
 use concept::{Base, Bundle, hex, picture_options};
+use dataset::Options;
 use diffusion::checkpoint::Overrides;
 use protocol::{Crop, Limits};
 use std::path::PathBuf;
@@ -45,9 +46,11 @@ impl Verify {
         if !self.pictures.is_empty() {
             let resolution =
                 said("modelspec.resolution").split('x').next().and_then(|n| n.parse().ok()).unwrap_or(1024);
-            let options = picture_options(resolution, Crop::Center, &Limits::default());
-            let found =
-                dataset::scan(&self.pictures, &options, &Default::default(), &mut |_| Ok::<_, dataset::Error>(()))?;
+            // What models said of the pictures was learnt too.
+            let run = run_of(&self.concept).map(|(folder, _, _)| preparation::given(folder.path()));
+            let (captions, masks) = run.unwrap_or_default();
+            let options = Options { masks, ..picture_options(resolution, Crop::Center, &Limits::default()) };
+            let found = dataset::scan(&self.pictures, &options, &captions, &mut |_| Ok::<_, dataset::Error>(()))?;
             compare("pictures", &hex(&found.digest()), said("conceptd.data_sha256"));
         }
         if different.is_empty() {

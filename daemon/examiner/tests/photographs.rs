@@ -1,5 +1,5 @@
 //! Real photographs, where there are any: the folder `skimage/data` of the wheel `scikit-image`, named by
-//! `CONCEPTD_PHOTOGRAPHS`. `CONCEPTD_SHEETS` may name a folder that the sheet is written to, to be looked at.
+//! `CONCEPTD_REAL`. `CONCEPTD_SHEETS` may name a folder that the sheet is written to, to be looked at.
 
 mod scenes;
 
@@ -13,8 +13,8 @@ use std::path::PathBuf;
 const NAMES: [&str; 5] = ["astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg"];
 
 fn photographs() -> Option<Vec<(String, RgbImage)>> {
-    let Some(folder) = std::env::var_os("CONCEPTD_PHOTOGRAPHS").map(PathBuf::from) else {
-        eprintln!("skipped: CONCEPTD_PHOTOGRAPHS names no folder");
+    let Some(folder) = std::env::var_os("CONCEPTD_REAL").map(PathBuf::from) else {
+        eprintln!("skipped: CONCEPTD_REAL names no folder");
         return None;
     };
     let mut pictures = Vec::new();

@@ -13,7 +13,7 @@ mod training;
 pub use caption::Crafted;
 pub use judge::Judge;
 pub use look::{Looked, prepare};
-pub use training::before_training;
+pub use training::{before_training, given};
 
 use protocol::{ErrorCode, Mode};
 use std::{io, path::PathBuf};

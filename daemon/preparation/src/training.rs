@@ -1,8 +1,13 @@
 //! What a training needs to know of its pictures beforehand, found out once and kept beside the run.
 
 use crate::{Error, Result, eyes::is_blind, look::prepare};
+use dataset::Captions;
 use protocol::{Crop, Event, MaskName, PrepareTask, Prepared, Severity, Stage, TrainTask};
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Where it is kept.
 const KEPT: &str = "prepared.json";
@@ -19,12 +24,7 @@ pub fn before_training(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<()> {
     let kept = folder.join(KEPT);
-    let prepared = match fs::read(&kept) {
-        // One that a crash damaged is found out again.
-        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
-        Err(_) => None,
-    };
-    let prepared = match prepared {
+    let prepared = match read(folder) {
         Some(prepared) => prepared,
         None if needs_nothing(task) => return Ok(()),
         None => {
@@ -47,6 +47,19 @@ pub fn before_training(
     };
     take(task, folder, prepared);
     Ok(())
+}
+
+/// What a run of earlier knew; one that a crash damaged is found out again.
+fn read(folder: &Path) -> Option<Prepared> {
+    serde_json::from_slice(&fs::read(folder.join(KEPT)).ok()?).ok()
+}
+
+/// The captions and masks that models gave to the run in `folder`.
+pub fn given(folder: &Path) -> (Captions, BTreeMap<String, PathBuf>) {
+    let prepared = read(folder).unwrap_or_default();
+    let captions = prepared.captions.into_iter().map(|(picture, described)| (picture, Some(described.text)));
+    let masks = prepared.masks.into_iter().map(|(picture, mask)| (picture, folder.join(mask)));
+    (captions.collect(), masks.collect())
 }
 
 /// Whether nobody could see anything that the training asks for.
@@ -111,10 +124,9 @@ fn tell(prepared: &Prepared) -> Vec<String> {
 }
 
 fn take(task: &mut TrainTask, folder: &Path, prepared: Prepared) {
-    for (picture, described) in prepared.captions {
-        task.captions.insert(picture, Some(described.text));
-    }
-    task.masks.extend(prepared.masks.into_iter().map(|(picture, mask)| (picture, folder.join(mask))));
+    let (captions, masks) = given(folder);
+    task.captions.extend(captions);
+    task.masks.extend(masks);
     task.focuses.extend(prepared.focuses);
     for picture in prepared.examined.iter().flat_map(|report| &report.pictures) {
         for code in &picture.findings {
