@@ -27,15 +27,17 @@ class Looks:
         class_word: str | None = None,
         again: bool = False,
         rewrite: bool = False,
+        tags: bool = False,
         leave_out: Iterable[str] = (),
     ) -> views.CaptionSources:
         """Lets a captioner describe the pictures that have no prompt, and puts the concept into what it says.
 
         What users wrote stays. `captioner` is `auto` or one of `captioners`; `again` describes anew what one described;
-        `rewrite` lets the configured server make that smoother; words that are left out become part of the concept.
+        `rewrite` lets the configured server make that smoother; words that are left out become part of the concept;
+        `tags` prefers a tagger, for bases that were trained on tags.
         """
         words = {"mode": mode, "name": name, "captioner": captioner, "class_word": class_word}
-        body = {**words, "again": again, "rewrite": rewrite, "leave_out": list(leave_out)}
+        body = {**words, "again": again, "rewrite": rewrite, "tags": tags, "leave_out": list(leave_out)}
         return self._http.json("POST", path_of("datasets", dataset, "describe"), given(body), timeout=LOOK_TIMEOUT)
 
     def caption_sources(self, dataset: Ref) -> views.CaptionSources:
