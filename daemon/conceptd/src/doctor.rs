@@ -107,7 +107,7 @@ fn checks(home: &Home) -> Vec<Check> {
     checks.push(machine::graphics());
     checks.extend(home::folders("model folder", &config.models));
     checks.extend(home::models(home, &config));
-    checks.extend(sight::checks(&home, &config));
+    checks.extend(sight::checks(home, &config));
     checks.extend(home::folders("root", &config.roots));
     checks
 }

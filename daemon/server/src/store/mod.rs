@@ -268,6 +268,9 @@ mod tests {
             created_at_ms: 0,
             survey: protocol::Survey { pictures: Vec::new(), skipped: Vec::new(), notes: Vec::new() },
             captions: Default::default(),
+            described: Default::default(),
+            shared: Vec::new(),
+            report: None,
         }
     }
 

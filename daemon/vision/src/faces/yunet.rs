@@ -104,5 +104,5 @@ impl FaceDetector for Yunet {
 
 /// A side of a canvas on which every grid has whole cells, small enough for memory.
 fn sound(side: usize) -> bool {
-    side > 0 && side <= MAX_SIDE as usize && side % DIVISOR as usize == 0
+    side > 0 && side <= MAX_SIDE as usize && side.is_multiple_of(DIVISOR as usize)
 }
