@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import tarfile
@@ -168,6 +169,17 @@ def test_what_cannot_be_looked_with_is_named(launch: Launch, program: Path, bare
     with pytest.raises(ConceptdError) as refused:
         daemon.describe(made, "object", captioner="tagger")
     assert "model.onnx" in str(refused.value)
+    # Whatever the damage, it is said, and nobody goes down for it.
+    rng = random.Random(11)
+    for number in range(24):
+        for name in ("model.onnx", "selected_tags.csv"):
+            bytes_ = bytearray((TAGGER / name).read_bytes())
+            if name == "model.onnx" or number % 2:
+                for at in rng.sample(range(len(bytes_)), rng.choice([1, 8, 200])):
+                    bytes_[at] = rng.randrange(256)
+            (damaged / name).write_bytes(bytes_)
+        told = daemon.describe(made, "object", again=True)
+        assert told["notes"] or {one["origin"] for one in told["items"]} == {"model"}
     assert daemon.is_running()
 
 
@@ -270,3 +282,36 @@ def test_the_last_snapshots_are_scored_at_three_strengths(launch: Launch, progra
     assert scores["best"] == max(scores["rows"], key=lambda row: row["total"])
     report = json.loads((home / "jobs" / job["id"] / "out" / "kojii.json").read_text())
     assert report["scores"] == scores
+
+
+def test_a_captioning_shows_how_far_it_is_and_can_be_ended(
+    launch: Launch, bare: Path, tmp_path: Path, server: tuple[str, list[Any]]
+) -> None:
+    url, answers = server
+    home = tmp_path / "conceptd"
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text(f'caption_endpoint = "{url}"\ncaption_model = "slow"\n')
+    daemon = launch(home)
+    made = daemon.upload(bare)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(request: Any) -> str:
+        asked.set()
+        assert go_on.wait(60)
+        return "A creature on a lawn."
+
+    answers[:] = [slow]
+    told: list[Any] = []
+    thread = threading.Thread(target=lambda: told.append(daemon.describe(made, "object")))
+    thread.start()
+    assert asked.wait(60) and daemon.dataset(made)["looked_at"] is not None
+    with pytest.raises(ConceptdError) as refused:
+        daemon.examine(made, "object")
+    assert refused.value.status == 409
+    daemon.stop_looking(made)
+    go_on.set()
+    thread.join(60)
+    # What was described by then is kept.
+    described = [item for item in told[0]["items"] if item["origin"] == "model"]
+    assert len(described) < 6 and any("stopped after" in note for note in told[0]["notes"])
+    assert daemon.dataset(made)["looked_at"] is None and daemon.caption_sources(made)["items"] == told[0]["items"]

@@ -12,7 +12,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use models::{Doing, Installed, KNOWN, Listed, Place, PlaceKind, Progress, Source, Store, found_in};
-use protocol::ModelView;
+use protocol::{HostKind, HostView, Hosts, ModelView};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -80,7 +80,9 @@ impl Models {
                 Ok(())
             }
             Action::Find { folders } => {
-                let found = found_in(&places(folders));
+                let mut places = places(folders);
+                places.extend(self.hosts());
+                let found = found_in(&places);
                 let rows: Vec<_> = found
                     .iter()
                     .map(|found| {
@@ -97,6 +99,17 @@ impl Models {
                 Ok(())
             }
         }
+    }
+
+    /// The folders of the hosts that a running daemon knows.
+    fn hosts(&self) -> Vec<Place> {
+        let Some(daemon) = Daemon::find(&self.reach.home.home()) else { return Vec::new() };
+        let hosts: Vec<HostView> = daemon.get::<Hosts>("/v1/hosts").map(|hosts| hosts.items).unwrap_or_default();
+        let place = |host: HostView| Place {
+            kind: if host.kind == HostKind::Comfyui { PlaceKind::ComfyUi } else { PlaceKind::A1111 },
+            path: host.folder.into(),
+        };
+        hosts.into_iter().map(place).collect()
     }
 
     /// With a daemon or without.

@@ -118,7 +118,7 @@ fn look_at_all(
             let (sights, failed, done) = (&sights, &failed, &done);
             scope.spawn(move || {
                 while let Some((place, photo)) = next(&receive) {
-                    match lookout.look(&photo, task.out.is_some() && place < SHOWN) {
+                    match lookout.look(photo, task.out.is_some() && place < SHOWN) {
                         Ok(sight) => keep(sights, sight),
                         Err(error) => {
                             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);

