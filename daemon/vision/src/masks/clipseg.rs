@@ -6,6 +6,7 @@ use image::{GrayImage, Luma, RgbImage};
 use tokenizers::Tokenizer;
 
 use super::{IMAGENET, first_map, normalised, not_empty, sigmoid};
+use crate::checkpoint::tokenizer;
 use crate::error::{Error, Result};
 use crate::resample::{ResampleFilter, resize_gray, resize_rgb};
 use crate::runtime::Device;
@@ -65,14 +66,9 @@ impl TextSegmenter {
                 format!("a CLIPSeg takes pictures [1, 3, 352, 352], not {:?}", picture.dims),
             ));
         }
-        let path = folder.join("tokenizer.json");
-        let mut tokenizer = Tokenizer::from_file(&path)
-            .map_err(|error| Error::model(&path, format!("it can't be read as a tokenizer ({error})")))?;
         // Start, end, length and padding are CLIP's, whatever the file asks for.
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| Error::model(&path, format!("its truncation can't be undone ({error})")))?;
+        let tokenizer = tokenizer(folder)?;
+        let path = folder.join("tokenizer.json");
         let id = |token: &str| {
             let missing = || Error::model(&path, format!("it has no `{token}`; it is not CLIP's tokenizer"));
             tokenizer.token_to_id(token).ok_or_else(missing)
