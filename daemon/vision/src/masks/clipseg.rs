@@ -6,7 +6,7 @@ use image::{GrayImage, Luma, RgbImage};
 use tokenizers::Tokenizer;
 
 use super::{IMAGENET, first_map, normalised, not_empty, sigmoid};
-use crate::checkpoint::tokenizer;
+use crate::checkpoint::{encode, tokenizer};
 use crate::error::{Error, Result};
 use crate::resample::{ResampleFilter, resize_gray, resize_rgb};
 use crate::runtime::Device;
@@ -106,10 +106,9 @@ impl TextSegmenter {
     /// When the tokenizer fails.
     pub fn tokens(&self, text: &str) -> Result<(Vec<i64>, Vec<i64>)> {
         let text = &text[..text.floor_char_boundary(TEXT)];
-        let broken =
-            |error: tokenizers::Error| Error::model(self.session.path(), format!("its tokenizer fails ({error})"));
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(broken)?;
-        let words = encoding.get_ids().iter().take(TOKENS - 2).copied();
+        let broken = |what: String| Error::model(self.session.path(), format!("its tokenizer fails ({what})"));
+        let ids = encode(&self.tokenizer, text, false).map_err(broken)?;
+        let words = ids.into_iter().take(TOKENS - 2);
         let mut ids: Vec<i64> = [self.start].into_iter().chain(words).chain([self.end]).map(i64::from).collect();
         let mut attention = vec![1; ids.len()];
         ids.resize(TOKENS, i64::from(self.end));

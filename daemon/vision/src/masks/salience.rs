@@ -144,16 +144,17 @@ mod tests {
     #[test]
     fn other_models_are_refused_in_words() {
         let (mask, picture) = (slot("output", &[1, 1, 320, 320]), slot("input", &[1, 3, 320, 320]));
-        let refused = |inputs: &[Slot], outputs: &[Slot]| recognise(inputs, outputs).expect_err("another model");
-        assert!(refused(&[], std::slice::from_ref(&mask)).contains("another model"));
-        assert!(refused(&[picture.clone(), picture.clone()], std::slice::from_ref(&mask)).contains("another model"));
-        assert!(refused(&[slot("input", &[1, 448, 448, 3])], std::slice::from_ref(&mask)).contains("another model"));
-        assert!(refused(std::slice::from_ref(&picture), &[]).contains("another model"));
-        assert!(
-            refused(&[slot("input", &[1, 3, 100_000, 320])], std::slice::from_ref(&mask)).contains("100000 pixels")
-        );
-        assert!(refused(std::slice::from_ref(&picture), &[slot("output", &[1, 128])]).contains("another model"));
-        assert!(refused(&[picture], &[Slot { kind: Kind::I64, ..mask }]).contains("another model"));
+        let refused = |inputs: &[&Slot], outputs: &[&Slot]| {
+            let owned = |slots: &[&Slot]| slots.iter().map(|slot| (*slot).clone()).collect::<Vec<_>>();
+            recognise(&owned(inputs), &owned(outputs)).expect_err("another model")
+        };
+        assert!(refused(&[], &[&mask]).contains("another model"));
+        assert!(refused(&[&picture, &picture], &[&mask]).contains("another model"));
+        assert!(refused(&[&slot("input", &[1, 448, 448, 3])], &[&mask]).contains("another model"));
+        assert!(refused(&[&picture], &[]).contains("another model"));
+        assert!(refused(&[&slot("input", &[1, 3, 100_000, 320])], &[&mask]).contains("100000 pixels"));
+        assert!(refused(&[&picture], &[&slot("output", &[1, 128])]).contains("another model"));
+        assert!(refused(&[&picture], &[&Slot { kind: Kind::I64, ..mask }]).contains("another model"));
     }
 
     #[test]
