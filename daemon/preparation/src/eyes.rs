@@ -104,23 +104,21 @@ impl Opened {
         let Self { faces, subject, embedder, notes, .. } = &mut opened;
         if wanted.faces {
             try_open(Purpose::Faces, notes, &mut |model, lens| {
-                let (path, device) = (main(model)?, lens.device()?);
-                *faces = Some(match model.form {
-                    Form::CenterFace => Box::new(CenterFace::open(path, device)?),
-                    _ => Box::new(Yunet::open(path, device)?),
-                });
+                *faces = Some(detector(model, lens)?);
                 Ok(())
             });
         }
         if wanted.subject {
             try_open(Purpose::Mask, notes, &mut |model, lens| {
-                *subject = Some(Box::new(Salience::open(main(model)?, lens.device()?)?));
+                let path = main(model)?;
+                *subject = Some(Box::new(lens.open(|device| Salience::open(path, device))?));
                 Ok(())
             });
         }
         if let (true, None, Some(what)) = (wanted.subject, &subject, wanted.class_word) {
             try_open(Purpose::TextMask, notes, &mut |model, lens| {
-                let eye = TextSegmenter::open(folder(model)?, lens.device()?)?;
+                let folder = folder(model)?;
+                let eye = lens.open(|device| TextSegmenter::open(folder, device))?;
                 *subject = Some(Box::new(Named { eye, what: what.to_owned() }));
                 Ok(())
             });
@@ -135,6 +133,7 @@ impl Opened {
                 Ok(())
             });
         }
+        opened.notes.append(&mut lens.notes);
         Ok(opened)
     }
 
@@ -169,11 +168,15 @@ impl Opened {
             return if auto { Ok(()) } else { Err(no_such(store, lens.eyes, wanted)) };
         };
         let eye: Box<dyn Captioner> = match model.form {
-            Form::Florence2 => Box::new(Florence2::open(folder(&model)?, lens.device()?)?.until(cancelled)),
+            Form::Florence2 => {
+                let folder = folder(&model)?;
+                Box::new(lens.open(|device| Florence2::open(folder, device))?.until(cancelled))
+            }
             Form::Blip => Box::new(Blip::open(folder(&model)?, &CandleDevice::Cpu)?),
             Form::Wd14 => {
                 let tags = model.part("selected_tags.csv").unwrap_or(Path::new("selected_tags.csv"));
-                Box::new(Wd14::open(main(&model)?, tags, lens.device()?)?)
+                let path = main(&model)?;
+                Box::new(lens.open(|device| Wd14::open(path, tags, device))?)
             }
             _ => return Err(no_such(store, lens.eyes, wanted)),
         };
@@ -192,6 +195,15 @@ pub(crate) fn connect(task: &EndpointTask) -> Result<Endpoint> {
     })
 }
 
+/// A face detector.
+pub(crate) fn detector(model: &Installed, lens: &mut Lens) -> Result<Box<dyn FaceDetector>> {
+    let path = main(model)?;
+    Ok(match model.form {
+        Form::CenterFace => Box::new(lens.open(|device| CenterFace::open(path, device))?),
+        _ => Box::new(lens.open(|device| Yunet::open(path, device))?),
+    })
+}
+
 /// Whether nothing is installed that could look at a picture.
 pub(crate) fn is_blind(eyes: &Eyes) -> bool {
     let none = Store::open(&eyes.models).list().is_ok_and(|models| models.is_empty());
@@ -202,16 +214,30 @@ pub(crate) fn is_blind(eyes: &Eyes) -> bool {
 pub(crate) struct Lens<'a> {
     eyes: &'a Eyes,
     device: Option<Device>,
+    /// Why models do not run where they should.
+    pub notes: Vec<String>,
 }
 
 impl<'a> Lens<'a> {
     /// Not loaded yet.
     pub fn new(eyes: &'a Eyes) -> Self {
-        Self { eyes, device: None }
+        Self { eyes, device: None, notes: Vec::new() }
+    }
+
+    /// Opens a model on the card, if the library can use one; where that fails, on the processor, and says why.
+    pub fn open<T>(&mut self, open: impl Fn(Device) -> vision::Result<T>) -> Result<T> {
+        match open(self.device()?) {
+            Err(error @ vision::Error::Provider { .. }) if self.device == Some(Device::Cuda) => {
+                self.notes.push(format!("models run on the processor: {error}"));
+                self.device = Some(Device::Cpu);
+                Ok(open(Device::Cpu)?)
+            }
+            result => Ok(result?),
+        }
     }
 
     /// Where models run: on the card if the library found can use one, as its files beside it say.
-    pub fn device(&mut self) -> Result<Device> {
+    fn device(&mut self) -> Result<Device> {
         if let Some(device) = self.device {
             return Ok(device);
         }

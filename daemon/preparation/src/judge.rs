@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    eyes::{Lens, folder, main},
+    eyes::{Lens, detector, folder, main},
 };
 use candle_core::Device;
 use dataset::Options;
@@ -10,7 +10,7 @@ use image::RgbImage;
 use models::{Form, Purpose, Store, Want};
 use protocol::{Mode, TrainTask};
 use vision::{
-    faces::{CenterFace, FaceDetector, FaceEmbedder, Yunet, cosine},
+    faces::{FaceDetector, FaceEmbedder, cosine},
     likeness::{ClipScorer, Dinov2, Embedder},
 };
 
@@ -39,14 +39,11 @@ impl Judge {
         let mut lens = Lens::new(&task.eyes);
         let (mut faces, mut pictures, mut prompts) = (None, None, None);
         if task.mode == Mode::Face
-            && let (Some(detector), Some(embedder)) = (resolve(Purpose::Faces)?, resolve(Purpose::FaceLikeness)?)
+            && let (Some(finder), Some(embedder)) = (resolve(Purpose::Faces)?, resolve(Purpose::FaceLikeness)?)
         {
-            let (path, device) = (main(&detector)?, lens.device()?);
-            let detector: Box<dyn FaceDetector> = match detector.form {
-                Form::CenterFace => Box::new(CenterFace::open(path, device)?),
-                _ => Box::new(Yunet::open(path, device)?),
-            };
-            faces = Some((detector, FaceEmbedder::open(main(&embedder)?, device)?));
+            let path = main(&embedder)?;
+            let embedder = lens.open(|device| FaceEmbedder::open(path, device))?;
+            faces = Some((detector(&finder, &mut lens)?, embedder));
         }
         if let Some(model) = store.resolve(Want::Form(Form::Clip))? {
             prompts = Some(ClipScorer::open(folder(&model)?, &Device::Cpu)?);
