@@ -3,10 +3,12 @@
 use crate::{
     Crafted, Form, Mode, Options, bare, clean,
     diff::{self, Kind},
-    language, loops, mention, object, person, style,
+    language,
+    lexicon::{ADJ, AUX, ING, OPENS, PREP, PUNCT, REL, STATE, VERB},
+    loops, mention, object, person, style,
     subject::{self, Subject},
     tags, tidy,
-    words::{Draft, PLACEHOLDER, Word, words},
+    words::{Draft, PLACEHOLDER, Sentence, Word, words},
 };
 
 /// Bytes of a caption that are looked at; no encoder reads as many.
@@ -101,8 +103,12 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
     }
     if !options.keep_identity {
         match mode {
-            Mode::Face => work.step(Kind::Identity, person::looks),
-            Mode::Object if subject.as_ref().is_some_and(Subject::is_person) => {
+            // Green eyes of a cat that is not the concept are said.
+            Mode::Face if named || subject.is_some() || person::is_implied(&work.draft) => {
+                work.step(Kind::Identity, person::looks)
+            }
+            Mode::Face => {}
+            Mode::Object if subject.as_ref().map_or(person::is_told(&work.draft), Subject::is_person) => {
                 work.step(Kind::Identity, person::looks)
             }
             Mode::Object => work.step(Kind::Identity, object::make),
@@ -128,14 +134,16 @@ fn add(draft: &mut Draft, mode: Mode) {
         return style::say(draft);
     }
     let Some(first) = draft.sentences.first_mut() else { return };
-    let verb = first
-        .words
-        .first()
-        .is_some_and(|word| word.is(crate::lexicon::ING | crate::lexicon::PREP | crate::lexicon::STATE));
+    if is_clause(&first.words) {
+        let concept = Sentence { words: words(PLACEHOLDER), end: '.' };
+        return draft.sentences.insert(0, concept);
+    }
+    let begins = |classes: u64| first.words.first().is_some_and(|word| word.is(classes));
+    let verb = begins(ING | PREP | STATE);
+    let small = begins(OPENS) || verb;
     if let Some(word) = first.words.first_mut() {
         word.spaced = true;
-        let article = word.is(crate::lexicon::OPENS | crate::lexicon::PREP) || verb;
-        if article {
+        if small {
             *word = Word::new(&word.text.to_lowercase(), true);
         }
     }
@@ -146,15 +154,26 @@ fn add(draft: &mut Draft, mode: Mode) {
     first.words.splice(..0, front);
 }
 
+/// Whether this is a whole sentence, to which nothing can be put in front with a comma: "The bowl is on the floor".
+fn is_clause(words: &[Word]) -> bool {
+    let finite = |word: &Word| word.is(AUX) || word.is(VERB) && word.key.ends_with('s');
+    words.iter().position(finite).is_some_and(|at| {
+        let noun = at > 0 && words[at].is(VERB) && words[at - 1].is(OPENS | ADJ | PREP | PUNCT);
+        !noun && !words[..at].iter().any(|word| word.is(REL))
+    })
+}
+
 /// Another language's caption, its words untouched.
 fn foreign(bound: &str, mode: Mode, mut work: Work) -> Crafted {
     let mut text = bound.split_whitespace().collect::<Vec<_>>().join(" ");
     if !text.contains(PLACEHOLDER) {
         let before = text.clone();
-        let open = text.trim_end_matches(['.', ',', ' ']).len();
+        // As English ones, a single sentence is written as a fragment.
+        let open = text.trim_end_matches(['.', ',', ' ', '\u{3002}']);
+        let fragment = if [". ", "! ", "? ", "\u{3002}"].iter().any(|end| open.contains(end)) { text.as_str() } else { open };
         text = match mode {
-            Mode::Style => format!("{}, in the style of {PLACEHOLDER}", &text[..open]),
-            Mode::Face | Mode::Object => format!("{PLACEHOLDER}, {text}"),
+            Mode::Style => format!("{open}, in the style of {PLACEHOLDER}"),
+            Mode::Face | Mode::Object => format!("{PLACEHOLDER}, {}", language::small(fragment)),
         };
         work.changes.extend(diff::between(Kind::Added, &words(&before), &words(&text)));
     }

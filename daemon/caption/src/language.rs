@@ -33,3 +33,10 @@ pub(crate) fn is_foreign(text: &str) -> bool {
     }
     foreign > english && (foreign > 1 || english == 0)
 }
+
+/// With a small letter at the beginning, where a small word stands there: "Ein Mann" becomes "ein Mann".
+pub(crate) fn small(text: &str) -> String {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let key = first.to_lowercase();
+    if WORDS.contains(key.as_str()) { format!("{key}{}", &text[first.len()..]) } else { text.to_owned() }
+}

@@ -129,8 +129,10 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
     }
     let mut end = head + 1;
     if words.get(end).is_some_and(|next| next.key == "of") {
-        if words[head].is(VESSEL) {
-            words.splice(end..=end, [Word::new("filled", true), Word::new("with", true)]);
+        if words[head].is(VESSEL) && !matches!(noun.as_str(), "bottle" | "can") {
+            let flat = matches!(noun.as_str(), "plate" | "tray" | "dish" | "pan" | "vase" | "basket");
+            let holds = if flat { crate::words::words("with") } else { crate::words::words("filled with") };
+            words.splice(end..=end, holds);
         } else if let Some((phrase, _)) = forward(words, end + 1) {
             end = phrase.end;
         }
@@ -145,10 +147,8 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
             ]
             .contains(&word.key.as_str())
     };
-    let style = in_style(&words[start..head], words[start].spaced);
-    put[0].spaced |= !style.is_empty();
-    put.splice(..0, style);
     if !genitive {
+        put.extend(in_style(&words[start..head]));
         put.extend(words[start..head].iter().filter(acts).map(|word| Word::new(&word.text, true)));
     }
     words.splice(start..end, put);

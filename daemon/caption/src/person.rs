@@ -3,7 +3,7 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MAKE, MOOD, NUM, PERSON, PERSONS, POSS, PREP,
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MEDIUM, MOOD, NUM, PERSON, PERSONS, POSS, PREP,
         PRON, PUNCT, ROLE, STATE, STOP, STYLE,
     },
     phrases::{backward, forward, sift},
@@ -20,7 +20,7 @@ pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
     let single = people.iter().copied().find(|&(place, at)| draft.sentences[place].words[at].is(PERSON));
     let first = people.first().copied();
     match (single, first) {
-        (Some((place, at)), _) if Some(place) == first.map(|(place, _)| place) || place == 0 => {
+        (Some((place, at)), Some(first)) if (place == first.0 || place == 0) && !leads(draft, first, (place, at)) => {
             let noun = draft.sentences[place].words[at].clone();
             let alone = !people.iter().any(|&other| other != (place, at) && is_other(draft, other));
             replace(&mut draft.sentences[place].words, at);
@@ -33,6 +33,15 @@ pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
         }
         _ => pronoun(draft),
     }
+}
+
+/// Whether counted people come first of those that are named together: "three men and a little girl".
+fn leads(draft: &Draft, first: (usize, usize), single: (usize, usize)) -> bool {
+    let (words, at) = (&draft.sentences[first.0].words, first.1);
+    let counted = words[backward(words, at)..at].iter().any(|word| word.is(NUM));
+    let together = words.get(at + 1).is_some_and(|next| next.key == "and" || next.key == ",")
+        && forward(words, at + 2).is_some_and(|(_, head)| (first.0, head) == single);
+    words[at].is(PERSONS) && counted && together
 }
 
 /// A person that is not in "woman's" compound with something else: "man cave", "baby carriage".
@@ -75,10 +84,8 @@ fn replace(words: &mut Vec<Word>, head: usize) {
         words.get(head + 2).is_some_and(|next| next.is(PERSON))
     };
     let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
-    let style = in_style(&words[start..head], words[start].spaced);
-    put[0].spaced |= !style.is_empty();
-    put.splice(..0, style);
     if !genitive {
+        put.extend(in_style(&words[start..head]));
         put.extend(behind(&words[start..head], &words[head], coordinated));
     }
     let goes_on = words.get(head + 1).is_some_and(|next| next.is(ING | ED)) && !words[head].is(ROLE);
@@ -93,12 +100,16 @@ fn replace(words: &mut Vec<Word>, head: usize) {
     words.splice(start..=head, put);
 }
 
-/// "anime" of "an anime girl": what a picture of the concept would not be otherwise.
-pub(crate) fn in_style(before: &[Word], spaced: bool) -> Vec<Word> {
-    let mut put: Vec<Word> =
-        before.iter().filter(|word| word.is(STYLE) && !word.is(MAKE)).cloned().map(Word::apart).collect();
-    if let Some(first) = put.first_mut() {
-        first.spaced = spaced;
+/// "in anime style" of "an anime girl": what a picture of the concept would not be otherwise.
+pub(crate) fn in_style(before: &[Word]) -> Vec<Word> {
+    const KINDS: &[&str] = &["pixel", "3d", "cgi", "lowpoly", "low-poly", "stylized", "cel-shaded", "hand-drawn"];
+    let kind = |word: &&Word| {
+        (word.is(STYLE) && word.is(MEDIUM) && word.key != "print") || KINDS.contains(&word.key.as_str())
+    };
+    let mut put: Vec<Word> = before.iter().filter(kind).cloned().map(Word::apart).collect();
+    if !put.is_empty() {
+        put.insert(0, Word::new("in", true));
+        put.push(Word::new("style", true));
     }
     put
 }
@@ -143,15 +154,18 @@ pub(crate) fn several(words: &mut Vec<Word>, head: usize) {
         || group && matches!(words[start - 2].key.as_str(), "couple" | "pair")
         || words[head].key == "couple";
     let from = if group { backward(words, start - 2) } else { start };
+    // "<concept>, another kitten and a puppy" is a list with one "and".
+    let goes_on = words.get(head + 1).is_some_and(|next| next.key == "and") && forward(words, head + 2).is_some();
+    let joint = if goes_on { Word::new(",", false) } else { Word::new("and", true) };
     if pair {
-        put.extend([Word::new("and", true), Word::new("another", true)]);
+        put.extend([joint, Word::new("another", true)]);
         put.extend(looks.iter().filter(|word| !word.is(crate::lexicon::DET)).cloned());
         put.push(Word::new(&singular(&noun), true));
     } else if group {
         put.push(Word::new("with", true));
         put.extend(words[from..=head].iter().cloned().map(|word| word.apart()));
     } else {
-        put.push(Word::new("and", true));
+        put.push(joint);
         match count.as_ref().and_then(|count| number(count).map(|number| number - 1)) {
             Some(others) => put.push(Word::new(&spelt(others), true)),
             None => put.extend(count.map(|count| count.apart())),
@@ -308,6 +322,23 @@ fn is_decade(word: &Word) -> bool {
         )
 }
 
+/// Whether the caption says of the concept that it is a person: "<concept>, a young woman".
+pub(crate) fn is_told(draft: &Draft) -> bool {
+    draft.sentences.iter().any(|sentence| {
+        let words = &sentence.words;
+        sentence.concept().is_some_and(|at| {
+            words.get(at + 1).is_some_and(|next| next.key == ",")
+                && forward(words, at + 2).is_some_and(|(_, head)| words[head].is(PERSON))
+        })
+    })
+}
+
+/// Whether hair, eyes and the like are told of nobody, as in "long brown hair, blue eyes, smiling".
+pub(crate) fn is_implied(draft: &Draft) -> bool {
+    let starts = |words: &[Word]| forward(words, 0).is_some_and(|(_, head)| words[head].is(FEATURE));
+    draft.sentences.iter().any(|sentence| sentence.words.split(|word| word.key == ",").any(starts))
+}
+
 /// ", a young woman," behind the concept.
 fn appositions(words: &mut Vec<Word>) {
     let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) else { return };
@@ -319,5 +350,10 @@ fn appositions(words: &mut Vec<Word>) {
     let person = words[head].is(PERSON) && !words[head].is(ROLE);
     if article && person && words.get(phrase.end).is_none_or(|next| next.key == "," || next.is(PREP | ING)) {
         words.drain(concept + 1..phrase.end);
+        let needless = words.get(concept + 1).is_some_and(|word| word.key == ",")
+            && words.get(concept + 2).is_some_and(|word| word.is(PREP | ING));
+        if concept == 0 && needless {
+            words.remove(concept + 1);
+        }
     }
 }

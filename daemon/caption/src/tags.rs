@@ -104,6 +104,8 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
     }
     let named = tags.iter().any(|tag| tag.text.contains(PLACEHOLDER));
     let people = tags.iter().map(|tag| counts(&tag.key)).sum();
+    // A figure without a class noun is told like a person.
+    let mode = if mode == Mode::Object && class.is_none() && people == 1 { Mode::Face } else { mode };
     let animals = tags.iter().any(|tag| tag.key == "no humans");
     let mut seen = HashSet::new();
     let mut kept = Vec::new();

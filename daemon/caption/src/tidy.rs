@@ -1,7 +1,7 @@
 //! Spaces, commas, articles, and what hangs in the air when something was taken out.
 
 use crate::{
-    lexicon::{self, AUX, CONCEPT, CONJ, DET, GENITIVE, POSS, PREP, PRON, PUNCT, REL},
+    lexicon::{self, ADV, AUX, CONCEPT, CONJ, DET, GENITIVE, POSS, PREP, PRON, PUNCT, REL, STATE},
     words::{Draft, Word},
 };
 
@@ -10,6 +10,7 @@ pub(crate) fn tidy(draft: &mut Draft) {
     for sentence in &mut draft.sentences {
         settle(&mut sentence.words);
         articles(&mut sentence.words);
+        lying(&mut sentence.words);
         genitive(&mut sentence.words);
         if let Some(first) = sentence.words.first_mut() {
             first.spaced = false;
@@ -91,5 +92,19 @@ fn articles(words: &mut [Word]) {
         let capital = words[at - 1].text.starts_with('A');
         let fits = if capital { crate::words::capital(fits) } else { fits.to_owned() };
         words[at - 1] = Word::new(&fits, words[at - 1].spaced);
+    }
+}
+
+/// "laying on a couch" becomes "lying on a couch"; eggs are laid.
+fn lying(words: &mut [Word]) {
+    for at in 0..words.len() {
+        let lies = match words[at].key.as_str() {
+            "laying" => "lying",
+            "lays" => "lies",
+            _ => continue,
+        };
+        if words.get(at + 1).is_none_or(|next| next.is(PREP | PUNCT | CONJ | ADV | STATE)) {
+            words[at] = Word::new(lies, words[at].spaced);
+        }
     }
 }

@@ -37,7 +37,7 @@ fn table() -> (String, Vec<Case>) {
         };
         Case {
             title: block.trim().lines().next().unwrap_or_default().to_owned(),
-            caption: field("caption"),
+            caption: field("caption").replace("\\n", "\n"),
             name: field("name"),
             class: Some(field("class")).filter(|class| !class.is_empty()),
             form: if field("form") == "tags" { Form::Tags } else { Form::Prose },
@@ -54,8 +54,9 @@ fn captions_are_crafted_as_the_table_says() {
     if std::env::var_os("UPDATE").is_some() {
         let mut text = format!("{remarks}\n");
         for case in &cases {
+            let caption = case.caption.replace('\n', "\\n");
             let form = if case.form == Form::Tags { "tags" } else { "prose" };
-            write!(text, "\n{}\ncaption: {}\nname: {}\n", case.title, case.caption, case.name).expect("memory");
+            write!(text, "\n{}\ncaption: {}\nname: {}\n", case.title, caption, case.name).expect("memory");
             if let Some(class) = &case.class {
                 writeln!(text, "class: {class}").expect("memory");
             }
