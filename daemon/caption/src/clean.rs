@@ -73,12 +73,20 @@ fn preamble(words: &[Word], first: bool, mode: Mode) -> Option<usize> {
             return Some(here.split(' ').count());
         }
     }
+    for moment in ["the moment when", "a moment when", "the moment where", "a moment where", "the moment as"] {
+        if says(words, 0, moment) {
+            return Some(3);
+        }
+    }
     if first && says(words, 0, "there") && words.get(1)?.is(AUX) {
         return Some(2);
     }
     let (phrase, head) = forward(words, 0)?;
     let noun = &words[head];
     if !(noun.is(MEDIUM) || noun.key == "scene") || words[phrase.clone()].iter().any(|word| word.is(CONCEPT)) {
+        return None;
+    }
+    if words[phrase.clone()].iter().any(|word| word.key == "framed") {
         return None;
     }
     let mut at = phrase.end;

@@ -3,8 +3,8 @@
 use crate::{
     Crafted, Form, Mode, Options, bare, clean,
     diff::{self, Kind},
-    language,
-    lexicon::{ADJ, AUX, ING, OPENS, PREP, PUNCT, REL, STATE, VERB},
+    fragment, language,
+    lexicon::{ADJ, AUX, ING, OPENS, PREP, PUNCT, REL, STATE, VERB, is_ordinary},
     loops, mention, object, person, style,
     subject::{self, Subject},
     tags, tidy,
@@ -102,13 +102,14 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
         work.step(Kind::Joined, |draft| subject::name(draft, subject));
     }
     if !options.keep_identity {
+        let told = || options.class_noun.is_none() && person::is_told(&work.draft);
         match mode {
             // Green eyes of a cat that is not the concept are said.
-            Mode::Face if named || subject.is_some() || person::is_implied(&work.draft) => {
+            Mode::Face if subject.is_some() || person::is_meant(&work.draft) => {
                 work.step(Kind::Identity, person::looks)
             }
             Mode::Face => {}
-            Mode::Object if subject.as_ref().map_or(person::is_told(&work.draft), Subject::is_person) => {
+            Mode::Object if subject.as_ref().map_or_else(told, Subject::is_person) => {
                 work.step(Kind::Identity, person::looks)
             }
             Mode::Object => work.step(Kind::Identity, object::make),
@@ -122,6 +123,7 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
     }
     work.step(Kind::Repeat, loops::cut);
     work.step(Kind::Tidied, tidy::tidy);
+    work.step(Kind::Joined, fragment::make);
     if work.draft.concepts() == 0 {
         work.step(Kind::Added, |draft| add(draft, mode));
     }
@@ -140,7 +142,7 @@ fn add(draft: &mut Draft, mode: Mode) {
     }
     let begins = |classes: u64| first.words.first().is_some_and(|word| word.is(classes));
     let verb = begins(ING | PREP | STATE);
-    let small = begins(OPENS) || verb;
+    let small = begins(OPENS) || verb || first.words.first().is_some_and(|word| is_ordinary(&word.key));
     if let Some(word) = first.words.first_mut() {
         word.spaced = true;
         if small {
@@ -165,19 +167,23 @@ fn is_clause(words: &[Word]) -> bool {
 
 /// Another language's caption, its words untouched.
 fn foreign(bound: &str, mode: Mode, mut work: Work) -> Crafted {
-    let mut text = bound.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !text.contains(PLACEHOLDER) {
-        let before = text.clone();
+    let mut crafted = bound.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !crafted.contains(PLACEHOLDER) {
+        let before = crafted;
         // As English ones, a single sentence is written as a fragment.
+        let text = language::small(&before);
         let open = text.trim_end_matches(['.', ',', ' ', '\u{3002}']);
-        let fragment = if [". ", "! ", "? ", "\u{3002}"].iter().any(|end| open.contains(end)) { text.as_str() } else { open };
-        text = match mode {
-            Mode::Style => format!("{open}, in the style of {PLACEHOLDER}"),
-            Mode::Face | Mode::Object => format!("{PLACEHOLDER}, {}", language::small(fragment)),
+        let first = [". ", "! ", "? ", "\u{3002}"].iter().filter_map(|end| open.find(end)).min();
+        crafted = match (mode, first) {
+            (Mode::Style, Some(at)) => format!("{}, in the style of {PLACEHOLDER}{}", &text[..at], &text[at..]),
+            (Mode::Style, None) => format!("{open}, in the style of {PLACEHOLDER}"),
+            (Mode::Face | Mode::Object, _) => {
+                format!("{PLACEHOLDER}, {}", if first.is_some() { text.as_str() } else { open })
+            }
         };
-        work.changes.extend(diff::between(Kind::Added, &words(&before), &words(&text)));
+        work.changes.extend(diff::between(Kind::Added, &words(&before), &words(&crafted)));
     }
-    Crafted { text, changes: work.changes }
+    Crafted { text: crafted, changes: work.changes }
 }
 
 /// The text; the bare prompt if nothing but the concept is left.

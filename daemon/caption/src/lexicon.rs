@@ -171,7 +171,12 @@ const LISTS: &[(u64, &str)] = &[
         "nurse doctor soldier chef firefighter astronaut pirate clown dancer singer musician guitarist player athlete \
          student teacher worker farmer model actor cyclist skier surfer skateboarder snowboarder boxer runner knight \
          samurai pilot photographer artist scientist policeman policewoman officer warrior mechanic barista \
-         graduate ninja vampire superhero wizard",
+         graduate ninja vampire superhero wizard fisherman fisherwoman fireman craftsman horseman cameraman \
+         sportsman bodybuilder swimmer climber hiker skater gymnast wrestler golfer drummer pianist violinist \
+         cellist rapper dj conductor butcher baker barber hairdresser sculptor potter carpenter blacksmith \
+         engineer lawyer judge journalist politician sailor captain biker motorcyclist jockey shepherd vendor \
+         tourist passenger pedestrian commuter bartender maid butler bishop geisha gladiator viking elf surgeon \
+         dentist librarian gardener tailor welder plumber electrician paramedic",
     ),
     (
         PERSONS,
@@ -184,12 +189,14 @@ const LISTS: &[(u64, &str)] = &[
         FEATURE,
         "hair eyes eye beard mustache moustache goatee stubble freckles freckle eyebrows eyelashes skin complexion \
          bangs ponytail pigtails braids braid dreadlocks hairstyle haircut hairdo wrinkles cheekbones jawline build \
-         physique sideburns bob curls afro dimples mole birthmark irises iris lips appearance locks fringe mohawk",
+         physique sideburns bob curls afro dimples mole birthmark irises iris lips appearance locks fringe mohawk \
+         tattoo tattoos scar scars",
     ),
     (
         PLACE,
         "face chin cheek cheeks nose forehead head shoulder shoulders neck ear ears waist scalp jaw temples brow bun \
-         buns ponytail ponytails braid braids pigtails updo knot curls waves bangs bob dreadlocks style fringe",
+         buns ponytail ponytails braid braids pigtails updo knot curls waves bangs bob dreadlocks style fringe \
+         arm arms chest wrist wrists",
     ),
     (
         PART,

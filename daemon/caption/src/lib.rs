@@ -13,6 +13,7 @@ mod craft;
 mod description;
 mod diff;
 mod family;
+mod fragment;
 mod language;
 mod length;
 mod lexicon;

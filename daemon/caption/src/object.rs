@@ -29,7 +29,7 @@ const KINDS: &[&[&str]] = &[
         "dachshund",
         "husky",
     ],
-    &["car", "sedan", "coupe", "vehicle", "automobile", "convertible", "suv"],
+    &["car", "sedan", "coupe", "vehicle", "automobile", "convertible", "suv", "motor vehicle"],
     &["bike", "bicycle"],
     &["motorcycle", "motorbike"],
     &["bird", "parrot", "parakeet"],
@@ -65,7 +65,9 @@ pub(crate) fn bind(draft: &mut Draft, class_noun: Option<&str>) -> Option<Subjec
         }
     }
     let words = &mut draft.sentences.first_mut()?.words;
-    let at = first(words)?;
+    let Some(at) = first(words) else {
+        return if class.is_some() { None } else { person::bind(draft) };
+    };
     if words[at].is(PERSON | PERSONS) {
         // A figure or a character is told like a person; what is known to be a thing is none.
         return if class.is_some() { None } else { person::bind(draft) };
@@ -127,11 +129,21 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
     if start >= 2 && words[start - 1].key == "of" && partitive(&words[start - 2]) {
         start = backward(words, start - 2);
     }
+    // The dog of "the man's dog" has a name of its own.
+    if start >= 2 && words[start - 1].is(GENITIVE) {
+        start = backward(words, start - 2);
+    }
     let mut end = head + 1;
     if words.get(end).is_some_and(|next| next.key == "of") {
         if words[head].is(VESSEL) && !matches!(noun.as_str(), "bottle" | "can") {
             let flat = matches!(noun.as_str(), "plate" | "tray" | "dish" | "pan" | "vase" | "basket");
             let holds = if flat { crate::words::words("with") } else { crate::words::words("filled with") };
+            if flat
+                && let Some((phrase, _)) = forward(words, end + 1)
+                && words.get(phrase.end).is_some_and(|next| next.key == "with")
+            {
+                words[phrase.end] = Word::new("and", true);
+            }
             words.splice(end..=end, holds);
         } else if let Some((phrase, _)) = forward(words, end + 1) {
             end = phrase.end;

@@ -3,8 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, GENITIVE, ING, LOOKS, MEDIUM, MOOD, NUM, PERSON, PERSONS, POSS, PREP,
-        PRON, PUNCT, ROLE, STATE, STOP, STYLE,
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, FRAME, GENITIVE, ING, LOOKS, MEDIUM, MOOD, NUM, PERSON, PERSONS,
+        POSS, PREP, PRON, PUNCT, ROLE, STATE, STOP, STYLE, VERB,
     },
     phrases::{backward, forward, sift},
     subject::Subject,
@@ -62,6 +62,14 @@ fn is_person(words: &[Word], at: usize, classes: u64) -> bool {
     ];
     let next = words.get(at + 1).map(|word| word.key.as_str());
     let noun = words[at].is(classes) && !next.is_some_and(|next| THINGS.contains(&next));
+    // "a pirate ship", "a baby elephant", "a model of a house", "a child's drawing"
+    let thing = |next: &Word| !next.is(STOP | VERB | ING | ED | ADV | STATE | PERSON | PERSONS | NUM | CONCEPT);
+    let part = (words[at].is(ROLE) || words[at].key == "baby") && words.get(at + 1).is_some_and(thing);
+    let made = words[at].key == "model" && next == Some("of")
+        || next == Some("'s") && words.get(at + 2).is_some_and(|next| next.is(MEDIUM) && !next.is(FRAME));
+    if part || made {
+        return false;
+    }
     // "female tennis player": the head is yet to come.
     let goes_on = words[at].is(ADJ) && words.get(at + 1).is_some_and(|next| !next.is(STOP | ING | ED | ADV | STATE));
     let compound = words.get(at + 1).is_some_and(|next| next.is(PERSON));
@@ -103,9 +111,8 @@ fn replace(words: &mut Vec<Word>, head: usize) {
 /// "in anime style" of "an anime girl": what a picture of the concept would not be otherwise.
 pub(crate) fn in_style(before: &[Word]) -> Vec<Word> {
     const KINDS: &[&str] = &["pixel", "3d", "cgi", "lowpoly", "low-poly", "stylized", "cel-shaded", "hand-drawn"];
-    let kind = |word: &&Word| {
-        (word.is(STYLE) && word.is(MEDIUM) && word.key != "print") || KINDS.contains(&word.key.as_str())
-    };
+    let kind =
+        |word: &&Word| (word.is(STYLE) && word.is(MEDIUM) && word.key != "print") || KINDS.contains(&word.key.as_str());
     let mut put: Vec<Word> = before.iter().filter(kind).cloned().map(Word::apart).collect();
     if !put.is_empty() {
         put.insert(0, Word::new("in", true));
@@ -143,16 +150,23 @@ fn behind(before: &[Word], noun: &Word, coordinated: bool) -> Vec<Word> {
 pub(crate) fn several(words: &mut Vec<Word>, head: usize) {
     let start = backward(words, head);
     let spaced = words[start].spaced;
+    if start == 0 {
+        // What began the caption does so no more.
+        for word in words[..=head].iter_mut().filter(|word| crate::lexicon::is_ordinary(&word.key)) {
+            *word = Word::new(&word.text.to_lowercase(), word.spaced);
+        }
+    }
     let noun = words[head].text.clone();
     let group = start >= 2 && words[start - 1].key == "of" && {
         matches!(words[start - 2].key.as_str(), "group" | "couple" | "crowd" | "pair" | "bunch" | "team")
     };
-    let looks: Vec<Word> = words[start..head].iter().filter(|word| !word.is(NUM)).cloned().collect();
+    let looks: Vec<Word> = words[start..head].iter().filter(|word| !word.is(NUM)).cloned().map(Word::apart).collect();
     let count = words[start..head].iter().find(|word| word.is(NUM)).cloned();
     let mut put = vec![Word::new(PLACEHOLDER, spaced)];
     let pair = count.as_ref().and_then(number) == Some(2)
         || group && matches!(words[start - 2].key.as_str(), "couple" | "pair")
-        || words[head].key == "couple";
+        || words[head].key == "couple"
+        || looks.iter().any(|word| word.key == "twin");
     let from = if group { backward(words, start - 2) } else { start };
     // "<concept>, another kitten and a puppy" is a list with one "and".
     let goes_on = words.get(head + 1).is_some_and(|next| next.key == "and") && forward(words, head + 2).is_some();
@@ -195,12 +209,18 @@ pub(crate) fn singular(noun: &str) -> String {
     }
 }
 
-/// A caption that begins with "she is".
+/// A caption that begins with "she is" or "me and".
 fn pronoun(draft: &mut Draft) -> Option<Subject> {
     let words = &mut draft.sentences.first_mut()?.words;
     let noun = match words.first()?.key.as_str() {
         "she" => "woman",
         "he" => "man",
+        "me" => {
+            if let Some(my) = words.iter_mut().find(|word| word.key == "my") {
+                *my = Word::new("their", true);
+            }
+            "person"
+        }
         _ => return None,
     };
     words[0] = Word::new(PLACEHOLDER, false);
@@ -210,6 +230,7 @@ fn pronoun(draft: &mut Draft) -> Option<Subject> {
 /// Age, hair, eyes, skin, build, origin.
 pub(crate) fn looks(draft: &mut Draft) {
     for sentence in &mut draft.sentences {
+        let told = appositions(&mut sentence.words);
         ages(&mut sentence.words);
         let governs = |words: &[Word], at: usize| {
             // What another person looks like tells the concept from her.
@@ -222,7 +243,9 @@ pub(crate) fn looks(draft: &mut Draft) {
                 .any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide"));
             (words[item.head].is(FEATURE) && !shut).then_some(item.own)
         });
-        appositions(&mut sentence.words);
+        if told {
+            close(&mut sentence.words);
+        }
         adjectives(&mut sentence.words, LOOKS);
     }
     draft.sentences.retain(|sentence| !tells_only(&sentence.words, FEATURE, LOOKS));
@@ -333,27 +356,51 @@ pub(crate) fn is_told(draft: &Draft) -> bool {
     })
 }
 
+/// Whether what is told of hair and eyes is told of the concept, as far as a caption shows that names it.
+pub(crate) fn is_meant(draft: &Draft) -> bool {
+    let Some(first) = draft.sentences.first() else { return false };
+    let words = &first.words;
+    let mark = words.get(1).is_none_or(|next| next.key == ",");
+    if !(mark && words.first().is_some_and(|word| word.is(CONCEPT))) {
+        return draft.concepts() > 0 || is_implied(draft);
+    }
+    // "<concept>, a cat with green eyes" was put so because it tells of no person.
+    let other = forward(words, 2).is_some_and(|(_, head)| !words[head].is(PERSON | FEATURE)) || words.len() < 3;
+    let hers = |word: &Word| matches!(word.key.as_str(), "she" | "he" | "her" | "his" | "they" | "their");
+    !other || is_implied(draft) || draft.words().any(hers)
+}
+
 /// Whether hair, eyes and the like are told of nobody, as in "long brown hair, blue eyes, smiling".
-pub(crate) fn is_implied(draft: &Draft) -> bool {
-    let starts = |words: &[Word]| forward(words, 0).is_some_and(|(_, head)| words[head].is(FEATURE));
+fn is_implied(draft: &Draft) -> bool {
+    let starts = |words: &[Word]| {
+        forward(words, 0)
+            .is_some_and(|(_, head)| words[head].is(FEATURE) && !words[0].is(POSS) && words[0].key != "the")
+    };
     draft.sentences.iter().any(|sentence| sentence.words.split(|word| word.key == ",").any(starts))
 }
 
-/// ", a young woman," behind the concept.
-fn appositions(words: &mut Vec<Word>) {
-    let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) else { return };
+/// Takes out ", a young woman" behind the concept; whether there was one.
+fn appositions(words: &mut Vec<Word>) -> bool {
+    let Some(concept) = words.iter().position(|word| word.is(CONCEPT)) else { return false };
     if words.get(concept + 1).is_none_or(|word| word.key != ",") {
-        return;
+        return false;
     }
-    let Some((phrase, head)) = forward(words, concept + 2) else { return };
+    let Some((phrase, head)) = forward(words, concept + 2) else { return false };
     let article = matches!(words[phrase.start].key.as_str(), "a" | "an" | "the");
     let person = words[head].is(PERSON) && !words[head].is(ROLE);
-    if article && person && words.get(phrase.end).is_none_or(|next| next.key == "," || next.is(PREP | ING)) {
+    let told = article && person && words.get(phrase.end).is_none_or(|next| next.key == "," || next.is(PREP | ING));
+    if told {
         words.drain(concept + 1..phrase.end);
-        let needless = words.get(concept + 1).is_some_and(|word| word.key == ",")
-            && words.get(concept + 2).is_some_and(|word| word.is(PREP | ING));
-        if concept == 0 && needless {
-            words.remove(concept + 1);
-        }
+    }
+    told
+}
+
+/// "<concept>, sitting" becomes "<concept> sitting" where an apposition was.
+fn close(words: &mut Vec<Word>) {
+    let needless = words.first().is_some_and(|word| word.is(CONCEPT))
+        && words.get(1).is_some_and(|word| word.key == ",")
+        && words.get(2).is_some_and(|word| word.is(PREP | ING));
+    if needless {
+        words.remove(1);
     }
 }

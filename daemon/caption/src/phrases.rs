@@ -36,7 +36,9 @@ pub(crate) fn forward(words: &[Word], from: usize) -> Option<(Range<usize>, usiz
         if word.is(STOP) || behind_noun && follows || head.is_some() && word.is(OPENS) {
             break;
         }
-        if !word.is(ADV) || word.is(ADJ) {
+        // "the back of"
+        let side = opened && at == first && words.get(at + 1).is_some_and(|next| next.key == "of");
+        if !word.is(ADV) || word.is(ADJ) || side {
             head = Some(at);
         }
         at += 1;

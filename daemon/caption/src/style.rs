@@ -85,7 +85,8 @@ fn medium(words: &mut Vec<Word>) {
         let shows = words
             .get(phrase.end)
             .is_some_and(|next| next.is(SHOW) && !next.is(VERB) || next.key == "with" && !words[head].is(FRAME));
-        let concept = words[phrase.clone()].iter().any(|word| word.is(CONCEPT));
+        // A framed photo is a thing in the picture.
+        let concept = words[phrase.clone()].iter().any(|word| word.is(CONCEPT) || word.key == "framed");
         if !words[head].is(STYLE | PLAIN)
             || !words[head].is(MEDIUM)
             || concept

@@ -86,12 +86,20 @@ fn clause(words: &[Word], at: usize, subject: &Subject) -> bool {
         && (there || key(at + 1) == Some(she) && verb(at + 2) || feature)
 }
 
+/// Those of whom "its" is said.
+const SMALL: &[&str] = &["baby", "infant", "toddler", "child"];
+
 /// Says "she" where the caption says "the woman" again.
 pub(crate) fn name(draft: &mut Draft, subject: &Subject) {
     for sentence in &mut draft.sentences {
         let from = sentence.concept().map_or(0, |concept| concept + 1);
         let mut behind = sentence.words.split_off(from);
         pronouns(&mut behind, subject);
+        if subject.is_person() && subject.alone && subject.nouns.iter().any(|noun| SMALL.contains(&noun.as_str())) {
+            for word in behind.iter_mut().filter(|word| word.key == "its") {
+                *word = Word::new("their", word.spaced);
+            }
+        }
         sentence.words.extend(behind);
     }
 }

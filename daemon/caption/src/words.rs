@@ -90,6 +90,15 @@ impl Draft {
                 let run = text[at..].chars().take_while(|c| matches!(c, '.' | '!' | '?')).count();
                 let end = rest[..length + run].chars().find(|&c| c != '.').unwrap_or('.');
                 at += run;
+                // The full stop of "p.m." at the end is the word's too.
+                if let [.., before, last] = sentence.as_mut_slice()
+                    && end == '.'
+                    && !last.spaced
+                    && before.text.ends_with('.')
+                    && !last.is(PUNCT)
+                {
+                    *last = Word::new(&format!("{}.", last.text), false);
+                }
                 draft.sentences.push(Sentence { words: std::mem::take(&mut sentence), end });
             } else if c == '.' && !spaced && sentence.last().is_some_and(|last| !last.is(PUNCT | CONCEPT)) {
                 if let Some(last) = sentence.last_mut() {
@@ -123,7 +132,9 @@ impl Draft {
         }
         let sentences = self.sentences.iter().map(|sentence| {
             let mut text = capital(&join(&sentence.words));
-            text.push(sentence.end);
+            if !(sentence.end == '.' && text.ends_with('.')) {
+                text.push(sentence.end);
+            }
             text
         });
         sentences.collect::<Vec<_>>().join(" ")
