@@ -4,7 +4,7 @@ use crate::{
     Crafted, Form, Mode, Options, bare, clean,
     diff::{self, Kind},
     fragment, language,
-    lexicon::{ADJ, AUX, ING, OPENS, PREP, PUNCT, REL, STATE, VERB, is_ordinary},
+    lexicon::{ING, OPENS, PREP, STATE, is_ordinary},
     loops, mention, object, person, style,
     subject::{self, Subject},
     tags, tidy,
@@ -81,6 +81,9 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
     if language::is_foreign(&bound) {
         return foreign(&bound, mode, work);
     }
+    if let Some(noun) = options.class_noun.as_deref().filter(|_| mode != Mode::Style) {
+        work.step(Kind::Named, |draft| mention::count(draft, noun));
+    }
     let named = work.draft.concepts() > 0;
     work.step(Kind::Repeat, loops::cut);
     work.step(Kind::Lettering, clean::lettering);
@@ -136,7 +139,7 @@ fn add(draft: &mut Draft, mode: Mode) {
         return style::say(draft);
     }
     let Some(first) = draft.sentences.first_mut() else { return };
-    if is_clause(&first.words) {
+    if fragment::is_clause(&first.words) {
         let concept = Sentence { words: words(PLACEHOLDER), end: '.' };
         return draft.sentences.insert(0, concept);
     }
@@ -154,15 +157,6 @@ fn add(draft: &mut Draft, mode: Mode) {
         front.push(Word::new(",", false));
     }
     first.words.splice(..0, front);
-}
-
-/// Whether this is a whole sentence, to which nothing can be put in front with a comma: "The bowl is on the floor".
-fn is_clause(words: &[Word]) -> bool {
-    let finite = |word: &Word| word.is(AUX) || word.is(VERB) && word.key.ends_with('s');
-    words.iter().position(finite).is_some_and(|at| {
-        let noun = at > 0 && words[at].is(VERB) && words[at - 1].is(OPENS | ADJ | PREP | PUNCT);
-        !noun && !words[..at].iter().any(|word| word.is(REL))
-    })
 }
 
 /// Another language's caption, its words untouched.

@@ -13,6 +13,22 @@ pub(crate) fn make(draft: &mut Draft) {
     let [only] = draft.sentences.as_mut_slice() else { return };
     participles(&mut only.words);
     absolutes(&mut only.words);
+    // "a boy, with a ball"
+    if let Some((phrase, _)) = forward(&only.words, 0)
+        && only.words.get(phrase.end).is_some_and(|next| next.key == ",")
+        && only.words.get(phrase.end + 1).is_some_and(|next| next.key == "with")
+    {
+        only.words.remove(phrase.end);
+    }
+}
+
+/// Whether this is a whole sentence, to which nothing can be put in front with a comma: "The bowl is on the floor".
+pub(crate) fn is_clause(words: &[Word]) -> bool {
+    let finite = |word: &Word| word.is(AUX) || word.is(VERB) && word.key.ends_with('s');
+    words.iter().position(finite).is_some_and(|at| {
+        let noun = at > 0 && words[at].is(VERB) && words[at - 1].is(OPENS | ADJ | PREP | PUNCT);
+        !noun && !words[..at].iter().any(|word| word.is(REL))
+    })
 }
 
 fn be(word: &Word) -> bool {

@@ -1,8 +1,9 @@
 //! The concept where the writer of a caption named it.
 
 use crate::{
-    lexicon::{self, DET, NUM, POSS},
-    words::{PLACEHOLDER, Word},
+    lexicon::{self, CONCEPT, DET, NUM, POSS},
+    person,
+    words::{Draft, PLACEHOLDER, Word, number},
 };
 use dataset::{Mention, Names, folded};
 
@@ -27,6 +28,20 @@ pub(crate) fn bind(text: &str, name: &str, class_noun: Option<&str>) -> String {
     }
     bound.push_str(&text[at..]);
     bound
+}
+
+/// "two <concept>" becomes "<concept> and another kitten", if it is known what the concept is.
+pub(crate) fn count(draft: &mut Draft, class_noun: &str) {
+    for sentence in &mut draft.sentences {
+        let words = &mut sentence.words;
+        let many = |at: &usize| words[*at].is(CONCEPT) && number(&words[at - 1]).is_some_and(|count| count > 1);
+        if let Some(at) = (1..words.len()).find(many) {
+            let noun = class_noun.trim();
+            let several = if noun.ends_with('s') { noun.to_owned() } else { format!("{noun}s") };
+            words[at] = Word::new(&several, true);
+            person::several(words, at);
+        }
+    }
 }
 
 /// Whether an ordinary word is a name here: written with the name's capital, or without an article where a name stands

@@ -234,7 +234,7 @@ pub(crate) fn looks(draft: &mut Draft) {
         ages(&mut sentence.words);
         let governs = |words: &[Word], at: usize| {
             // What another person looks like tells the concept from her.
-            let other = at > 0 && words[at - 1].is(PERSON | PERSONS);
+            let other = at > 0 && words[at - 1].is(PERSON | PERSONS) && !is_role(words, at - 1);
             governor(words, at, &["with", "has", "have", "having"]).filter(|_| !other)
         };
         sift(&mut sentence.words, &governs, &|words, item| {
@@ -343,6 +343,12 @@ fn is_decade(word: &Word) -> bool {
             key,
             "teens" | "twenties" | "thirties" | "forties" | "fifties" | "sixties" | "seventies" | "eighties"
         )
+}
+
+/// Whether the noun at `head` tells what the concept does: "<concept> as a nurse".
+fn is_role(words: &[Word], head: usize) -> bool {
+    let start = backward(words, head);
+    words[head].is(ROLE) && start > 0 && words[start - 1].key == "as"
 }
 
 /// Whether the caption says of the concept that it is a person: "<concept>, a young woman".

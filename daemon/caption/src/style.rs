@@ -180,7 +180,7 @@ pub(crate) fn say(draft: &mut Draft) {
         first.words.pop();
     }
     let long = first.words.len() > LONG || first.words.iter().any(|word| word.key == ",");
-    if long {
+    if long || crate::fragment::is_clause(&first.words) {
         first.words.push(Word::new(",", false));
     }
     first.words.extend(words(&format!("in the style of {PLACEHOLDER}")));

@@ -1,6 +1,6 @@
 //! A caption as words and sentences.
 
-use crate::lexicon::{self, CONCEPT, GENITIVE, NUM, PRON, PUNCT};
+use crate::lexicon::{self, CONCEPT, GENITIVE, MEDIUM, NUM, PRON, PUNCT};
 
 /// Where the concept stands.
 pub(crate) const PLACEHOLDER: &str = "<concept>";
@@ -119,7 +119,7 @@ impl Draft {
         if let [only] = self.sentences.as_slice() {
             let mut text = join(&only.words);
             if let Some(first) = only.words.first()
-                && lexicon::is_ordinary(&first.key)
+                && (lexicon::is_ordinary(&first.key) || only.words.get(1).is_some_and(|next| next.is(MEDIUM)))
                 && (!first.is(PRON) || first.key != "i")
                 && first.text.chars().skip(1).all(|c| !c.is_uppercase())
             {
