@@ -136,6 +136,17 @@ pub(crate) fn fillers(draft: &mut Draft) {
     });
     for sentence in &mut draft.sentences {
         let words = &mut sentence.words;
+        let remark = |at: &usize| {
+            words[*at].key == "and"
+                && words.get(at + 1).is_some_and(|next| next.key == "the")
+                && forward(words, at + 1).is_some_and(|(phrase, head)| {
+                    REMARKS.contains(&words[head].key.as_str())
+                        && words.get(phrase.end).is_some_and(|next| next.is(AUX | VERB) || next.key == "of")
+                })
+        };
+        if let Some(at) = (1..words.len()).find(remark) {
+            words.truncate(at);
+        }
         let mut at = 0;
         while at < words.len() {
             let picture = matches!(words[at].key.as_str(), "in" | "of")

@@ -115,7 +115,7 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
             Mode::Object if subject.as_ref().map_or_else(told, Subject::is_person) => {
                 work.step(Kind::Identity, person::looks)
             }
-            Mode::Object => work.step(Kind::Identity, object::make),
+            Mode::Object => work.step(Kind::Identity, |draft| object::make(draft, options.class_noun.as_deref())),
             Mode::Style => {}
         }
     }

@@ -38,7 +38,7 @@ fn be(word: &Word) -> bool {
 /// Whether what follows a form of "be" stands without it as well: "sitting", "partially hidden", "on the floor".
 fn stands(words: &[Word], at: usize) -> bool {
     let adverbs = words[at..].iter().take_while(|word| word.is(ADV) && !word.is(ADJ)).count();
-    words.get(at + adverbs).is_some_and(|next| next.is(ING | ED | STATE | PREP))
+    words.get(at + adverbs).is_some_and(|next| next.is(ING | ED | STATE | PREP) || next.key == "being" || cut(next))
 }
 
 /// "A dog is running and a cat is asleep" as "a dog running and a cat asleep".
@@ -51,10 +51,16 @@ fn participles(words: &mut Vec<Word>) {
     }
     let turns = |word: &Word| word.is(REL) || matches!(word.key.as_str(), "while" | "but" | "as" | "because");
     let verbs: Vec<usize> = (first..words.len()).filter(|&at| words[at].is(AUX) || finite_at(words, at)).collect();
-    let all = verbs.iter().all(|&at| be(&words[at]) && stands(words, at + 1));
-    if all && !words.iter().any(turns) {
+    let she = |word: &Word| matches!(word.key.as_str(), "she" | "he" | "they");
+    let fits = |&at: &usize| {
+        let named = at == 0 || !words[at - 1].is(PRON) || she(&words[at - 1]);
+        named && be(&words[at]) && stands(words, at + 1)
+    };
+    if verbs.iter().all(fits) && !words.iter().any(turns) {
         for at in verbs.into_iter().rev() {
-            words.remove(at);
+            // "and she is brushing" becomes "and brushing".
+            let pronoun = at > 0 && she(&words[at - 1]);
+            words.drain(at - usize::from(pronoun)..=at);
         }
     }
 }
@@ -105,8 +111,9 @@ fn absolutes(words: &mut Vec<Word>) {
     }
 }
 
+/// What is said of a thing behind it, and is neither a listed state nor ends like one.
 fn cut(word: &Word) -> bool {
-    matches!(word.key.as_str(), "cut" | "visible" | "hidden")
+    matches!(word.key.as_str(), "cut" | "visible" | "hidden" | "broken" | "torn" | "bent" | "spread" | "shut")
 }
 
 /// Where the verb stands whose subject begins at `from`: "the neck", "one of them".

@@ -3,10 +3,10 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, POSS, PUNCT, STATE, STOP,
-        VERB, VESSEL,
+        ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, POSS, PREP, PUNCT, STATE,
+        STOP, VERB, VESSEL,
     },
-    person::{self, adjectives, in_style, several, singular, tells_only},
+    person::{self, adjectives, close, in_style, several, singular, tells_only},
     phrases::{backward, forward, sift},
     subject::Subject,
     words::{Draft, PLACEHOLDER, Word, number},
@@ -104,6 +104,12 @@ fn first(words: &[Word]) -> Option<usize> {
         let of = words.get(phrase.end).is_some_and(|next| next.key == "of");
         if of && (words[head].is(MEDIUM) || SIDES.contains(&words[head].key.as_str()) || partitive(&words[head])) {
             from = phrase.end + 1;
+        } else if words[head].is(MEDIUM)
+            && words.get(phrase.end).is_some_and(|next| next.is(VERB | ED))
+            && let Some(of) = words.iter().skip(phrase.end).take(5).position(|word| word.key == "of")
+        {
+            // "a photo taken from behind of a woman"
+            from = phrase.end + of + 1;
         } else {
             return Some(head);
         }
@@ -169,9 +175,24 @@ fn take(words: &mut Vec<Word>, head: usize, plural: bool) -> Subject {
     Subject::thing(vec![noun], alone)
 }
 
+/// Takes out ", an orange cat" behind the concept; whether it was there.
+fn apposition(words: &mut Vec<Word>, nouns: &[String]) -> bool {
+    let Some(at) = words.iter().position(|word| word.is(CONCEPT)) else { return false };
+    let Some((phrase, head)) = forward(words, at + 2).filter(|_| words[at + 1].key == ",") else { return false };
+    let article = matches!(words[phrase.start].key.as_str(), "a" | "an" | "the");
+    let behind = words.get(phrase.end).is_none_or(|next| next.key == "," || next.is(PREP | ING));
+    let told = article && behind && nouns.contains(&words[head].key);
+    if told {
+        words.drain(at + 1..phrase.end);
+    }
+    told
+}
+
 /// Colours, materials, fur, handles.
-pub(crate) fn make(draft: &mut Draft) {
+pub(crate) fn make(draft: &mut Draft, class_noun: Option<&str>) {
+    let nouns = class_noun.map(called).unwrap_or_default();
     for sentence in &mut draft.sentences {
+        let told = apposition(&mut sentence.words, &nouns);
         let owner = |words: &[Word], at: usize| at > 0 && words[at - 1].is(CONCEPT) || words[0].key == "it";
         let governs = |words: &[Word], at: usize| {
             governor(words, at, &["with", "has", "have", "having"]).filter(|_| owner(words, at))
@@ -180,10 +201,18 @@ pub(crate) fn make(draft: &mut Draft) {
             (words[item.head].is(PART) && !words[item.phrase.start].is(POSS)).then_some(item.own)
         });
         adjectives(&mut sentence.words, MAKE);
+        if told {
+            close(&mut sentence.words);
+        }
         let words = &mut sentence.words;
         if let Some(at) = words.iter().position(|word| word.is(CONCEPT)).map(|at| at + 1) {
             if says(words, at, "made of") || says(words, at, "made from") {
-                let end = forward(words, at + 2).map_or(at + 2, |(phrase, _)| phrase.end);
+                let mut end = forward(words, at + 2).map_or(at + 2, |(phrase, _)| phrase.end);
+                if words.get(end).is_some_and(|next| next.key == "and")
+                    && let Some((phrase, _)) = forward(words, end + 1)
+                {
+                    end = phrase.end;
+                }
                 words.drain(at..end);
             }
             let relative = words.get(at).is_some_and(|word| matches!(word.key.as_str(), "that" | "which"))

@@ -3,8 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, FRAME, GENITIVE, ING, LOOKS, MEDIUM, MOOD, NUM, PERSON, PERSONS,
-        POSS, PREP, PRON, PUNCT, ROLE, STATE, STOP, STYLE, VERB,
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, FRAME, GENITIVE, HAIR, ING, LOOKS, MEDIUM, MOOD, NUM, PART, PERSON,
+        PERSONS, POSS, PREP, PRON, PUNCT, ROLE, STATE, STOP, STYLE, VERB,
     },
     phrases::{backward, forward, sift},
     subject::Subject,
@@ -67,13 +67,19 @@ fn is_person(words: &[Word], at: usize, classes: u64) -> bool {
     let part = (words[at].is(ROLE) || words[at].key == "baby") && words.get(at + 1).is_some_and(thing);
     let made = words[at].key == "model" && next == Some("of")
         || next == Some("'s") && words.get(at + 2).is_some_and(|next| next.is(MEDIUM) && !next.is(FRAME));
-    if part || made {
+    if part || made || noun && is_quoted(words, at) {
         return false;
     }
     // "female tennis player": the head is yet to come.
     let goes_on = words[at].is(ADJ) && words.get(at + 1).is_some_and(|next| !next.is(STOP | ING | ED | ADV | STATE));
     let compound = words.get(at + 1).is_some_and(|next| next.is(PERSON));
     noun && !goes_on && !compound
+}
+
+/// Whether this stands between quotation marks: letters in the picture.
+fn is_quoted(words: &[Word], at: usize) -> bool {
+    let marks = words[..at].iter().filter(|word| matches!(word.key.as_str(), "\"" | "\u{201c}" | "\u{201d}"));
+    marks.count() % 2 == 1
 }
 
 /// Whether this is somebody else: not "the woman" again.
@@ -91,10 +97,13 @@ fn replace(words: &mut Vec<Word>, head: usize) {
     let coordinated = words.get(head + 1).is_some_and(|next| next.key == "and") && {
         words.get(head + 2).is_some_and(|next| next.is(PERSON))
     };
+    // "a bride and her father": two are told by what they are to each other.
+    let related = words.get(head + 1).is_some_and(|next| next.key == "and")
+        && forward(words, head + 2).is_some_and(|(_, other)| words[other].is(PERSON));
     let mut put = vec![Word::new(PLACEHOLDER, words[start].spaced)];
     if !genitive {
         put.extend(in_style(&words[start..head]));
-        put.extend(behind(&words[start..head], &words[head], coordinated));
+        put.extend(behind(&words[start..head], &words[head], coordinated || related));
     }
     let goes_on = words.get(head + 1).is_some_and(|next| next.is(ING | ED)) && !words[head].is(ROLE);
     if goes_on && !put.last().is_some_and(|word| word.is(CONCEPT)) {
@@ -237,13 +246,17 @@ pub(crate) fn looks(draft: &mut Draft) {
             let other = at > 0 && words[at - 1].is(PERSON | PERSONS) && !is_role(words, at - 1);
             governor(words, at, &["with", "has", "have", "having"]).filter(|_| !other)
         };
-        sift(&mut sentence.words, &governs, &|words, item| {
+        let cut = sift(&mut sentence.words, &governs, &|words, item| {
             let shut = words[item.phrase.start..item.end]
                 .iter()
                 .any(|word| matches!(word.key.as_str(), "closed" | "open" | "shut" | "wide"));
+            // "her eyes looking away"
+            let shut = shut
+                || words[item.phrase.start].is(POSS)
+                    && words.get(item.end).is_some_and(|next| next.is(ING) && !next.is(HAIR));
             (words[item.head].is(FEATURE) && !shut).then_some(item.own)
         });
-        if told {
+        if told || cut {
             close(&mut sentence.words);
         }
         adjectives(&mut sentence.words, LOOKS);
@@ -351,15 +364,17 @@ fn is_role(words: &[Word], head: usize) -> bool {
     words[head].is(ROLE) && start > 0 && words[start - 1].key == "as"
 }
 
-/// Whether the caption says of the concept that it is a person: "<concept>, a young woman".
+/// Whether the caption says of the concept that it is a person: "<concept>, a young woman", "<concept> with red hair".
 pub(crate) fn is_told(draft: &Draft) -> bool {
-    draft.sentences.iter().any(|sentence| {
-        let words = &sentence.words;
-        sentence.concept().is_some_and(|at| {
-            words.get(at + 1).is_some_and(|next| next.key == ",")
-                && forward(words, at + 2).is_some_and(|(_, head)| words[head].is(PERSON))
+    let hair = |word: &Word| word.is(FEATURE) && !word.is(PART);
+    draft.concepts() > 0 && draft.words().any(hair) && !draft.words().any(|word| word.is(PERSON | PERSONS))
+        || draft.sentences.iter().any(|sentence| {
+            let words = &sentence.words;
+            sentence.concept().is_some_and(|at| {
+                words.get(at + 1).is_some_and(|next| next.key == ",")
+                    && forward(words, at + 2).is_some_and(|(_, head)| words[head].is(PERSON))
+            })
         })
-    })
 }
 
 /// Whether what is told of hair and eyes is told of the concept, as far as a caption shows that names it.
@@ -402,7 +417,7 @@ fn appositions(words: &mut Vec<Word>) -> bool {
 }
 
 /// "<concept>, sitting" becomes "<concept> sitting" where an apposition was.
-fn close(words: &mut Vec<Word>) {
+pub(crate) fn close(words: &mut Vec<Word>) {
     let needless = words.first().is_some_and(|word| word.is(CONCEPT))
         && words.get(1).is_some_and(|word| word.key == ",")
         && words.get(2).is_some_and(|word| word.is(PREP | ING));

@@ -17,7 +17,10 @@ pub(crate) fn forward(words: &[Word], from: usize) -> Option<(Range<usize>, usiz
     }
     let first = at;
     let opened = first > from;
-    if !opened && words.get(at).is_some_and(|word| word.is(ING | ED | VERB) && !word.is(STATE)) {
+    // "wrinkled skin", but not "dressed in black"
+    let made =
+        words.get(at).is_some_and(|word| word.is(ED)) && words.get(at + 1).is_some_and(|next| next.is(FEATURE | PLACE));
+    if !opened && !made && words.get(at).is_some_and(|word| word.is(ING | ED | VERB) && !word.is(STATE)) {
         return None;
     }
     let mut head = None;

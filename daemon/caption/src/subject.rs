@@ -81,6 +81,8 @@ fn clause(words: &[Word], at: usize, subject: &Subject) -> bool {
     let verb = |at: usize| words.get(at).is_some_and(|word| word.is(AUX | VERB));
     let feature =
         key(at + 1) == Some(her) && crate::phrases::forward(words, at + 1).is_some_and(|(phrase, _)| verb(phrase.end));
+    // "A man and his son are fishing" is one clause.
+    let feature = feature && words[..at].iter().any(|word| word.is(AUX | VERB | ING | ED));
     let there = key(at + 1) == Some("there") && verb(at + 2);
     matches!(words[at].key.as_str(), "and" | "but" | "while")
         && (there || key(at + 1) == Some(she) && verb(at + 2) || feature)
@@ -173,7 +175,9 @@ fn participle(behind: &mut Vec<Word>) {
     let relative = at > 0 && behind[at - 1].is(lexicon::REL);
     let start = at - usize::from(relative);
     let be = matches!(behind[at].key.as_str(), "is" | "are" | "was" | "were");
-    let goes_on = behind.get(at + 1).is_some_and(|next| next.is(ING | ED | STATE) || start == 0 && next.is(PREP));
+    let goes_on = behind
+        .get(at + 1)
+        .is_some_and(|next| next.is(ING | ED | STATE) || next.key == "being" || start == 0 && next.is(PREP));
     if be && goes_on && (start == 0 || behind[..start].iter().all(|word| !word.is(lexicon::REL))) {
         behind.drain(start..=at);
     } else if start == 0 && behind[at].key == "has" {

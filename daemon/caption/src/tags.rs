@@ -103,9 +103,11 @@ pub(crate) fn craft(raw: &str, name: &str, mode: Mode, options: &Options) -> Cra
         }));
     }
     let named = tags.iter().any(|tag| tag.text.contains(PLACEHOLDER));
-    let people = tags.iter().map(|tag| counts(&tag.key)).sum();
+    let people: usize = tags.iter().map(|tag| counts(&tag.key)).sum();
     // A figure without a class noun is told like a person.
-    let mode = if mode == Mode::Object && class.is_none() && people == 1 { Mode::Face } else { mode };
+    let figures = tags.iter().filter(|tag| counts(&tag.key) == 0 && tag.all(LOOKS | PERSON) && tag.ends(PERSON));
+    let single = figures.count() + people == 1;
+    let mode = if mode == Mode::Object && class.is_none() && single { Mode::Face } else { mode };
     let animals = tags.iter().any(|tag| tag.key == "no humans");
     let mut seen = HashSet::new();
     let mut kept = Vec::new();
