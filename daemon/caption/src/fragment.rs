@@ -50,7 +50,9 @@ fn participles(words: &mut Vec<Word>) {
         return;
     }
     let turns = |word: &Word| word.is(REL) || matches!(word.key.as_str(), "while" | "but" | "as" | "because");
-    let verbs: Vec<usize> = (first..words.len()).filter(|&at| words[at].is(AUX) || finite_at(words, at)).collect();
+    let verbs: Vec<usize> = (first..words.len())
+        .filter(|&at| words[at].is(AUX) && words[at].key != "being" || finite_at(words, at))
+        .collect();
     let she = |word: &Word| matches!(word.key.as_str(), "she" | "he" | "they");
     let fits = |&at: &usize| {
         let named = at == 0 || !words[at - 1].is(PRON) || she(&words[at - 1]);

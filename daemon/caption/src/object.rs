@@ -3,8 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, CONCEPT, DET, ED, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, POSS, PREP, PUNCT, STATE,
-        STOP, VERB, VESSEL,
+        ADJ, ADV, CONCEPT, DET, ED, FEATURE, GENITIVE, ING, MAKE, MEDIUM, NUM, PART, PERSON, PERSONS, POSS, PREP,
+        PUNCT, STATE, STOP, VERB, VESSEL,
     },
     person::{self, adjectives, close, in_style, several, singular, tells_only},
     phrases::{backward, forward, sift},
@@ -198,7 +198,7 @@ pub(crate) fn make(draft: &mut Draft, class_noun: Option<&str>) {
             governor(words, at, &["with", "has", "have", "having"]).filter(|_| owner(words, at))
         };
         sift(&mut sentence.words, &governs, &|words, item| {
-            (words[item.head].is(PART) && !words[item.phrase.start].is(POSS)).then_some(item.own)
+            (words[item.head].is(PART | FEATURE) && !words[item.phrase.start].is(POSS)).then_some(item.own)
         });
         adjectives(&mut sentence.words, MAKE);
         if told {

@@ -3,8 +3,8 @@
 use crate::{
     clean::{governor, says},
     lexicon::{
-        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, FRAME, GENITIVE, HAIR, ING, LOOKS, MEDIUM, MOOD, NUM, PART, PERSON,
-        PERSONS, POSS, PREP, PRON, PUNCT, ROLE, STATE, STOP, STYLE, VERB,
+        ADJ, ADV, AUX, CONCEPT, CONJ, ED, FEATURE, FEMALE, FRAME, GENITIVE, HAIR, ING, LOOKS, MALE, MEDIUM, MOOD, NUM,
+        PART, PERSON, PERSONS, POSS, PREP, PRON, PUNCT, ROLE, STATE, STOP, STYLE, VERB,
     },
     phrases::{backward, forward, sift},
     subject::Subject,
@@ -13,6 +13,9 @@ use crate::{
 
 /// The first person of the caption becomes the concept.
 pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
+    for sentence in &mut draft.sentences {
+        listed(&mut sentence.words);
+    }
     let people: Vec<(usize, usize)> = (0..draft.sentences.len())
         .flat_map(|place| (0..draft.sentences[place].words.len()).map(move |at| (place, at)))
         .filter(|&(place, at)| is_person(&draft.sentences[place].words, at, PERSON | PERSONS))
@@ -23,8 +26,19 @@ pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
         (Some((place, at)), Some(first)) if (place == first.0 || place == 0) && !leads(draft, first, (place, at)) => {
             let noun = draft.sentences[place].words[at].clone();
             let alone = !people.iter().any(|&other| other != (place, at) && is_other(draft, other));
+            let bound = (place, at);
+            let sex = |word: &Word| (word.is(FEMALE), word.is(MALE));
+            let clear = sex(&noun).0 != sex(&noun).1
+                && people.iter().all(|&(place, other)| {
+                    let word = &draft.sentences[place].words[other];
+                    word.key == noun.key && !is_other(draft, (place, other))
+                        || (place, other) == bound
+                        || sex(word) == (sex(&noun).1, sex(&noun).0)
+                });
             replace(&mut draft.sentences[place].words, at);
-            Some(Subject::person(&noun, alone))
+            let mut subject = Subject::person(&noun, alone);
+            subject.clear |= clear;
+            Some(subject)
         }
         (_, Some((place, at))) => {
             let noun = draft.sentences[place].words[at].clone();
@@ -32,6 +46,19 @@ pub(crate) fn bind(draft: &mut Draft) -> Option<Subject> {
             Some(Subject::person(&noun, false))
         }
         _ => pronoun(draft),
+    }
+}
+
+/// "two people, a man and a woman" becomes "a man and a woman".
+fn listed(words: &mut Vec<Word>) {
+    let Some(at) = (0..words.len()).find(|&at| words[at].is(PERSONS)) else { return };
+    let one = |from: usize| forward(words, from).filter(|&(_, head)| words[head].is(PERSON));
+    let and = |at: usize| words.get(at).is_some_and(|word| word.key == "and");
+    let told = words.get(at + 1).is_some_and(|next| matches!(next.key.as_str(), "," | ":"))
+        && one(at + 2).is_some_and(|(phrase, _)| and(phrase.end) && one(phrase.end + 1).is_some());
+    let start = backward(words, at);
+    if told && words[start..at].iter().any(|word| word.is(NUM)) {
+        words.drain(start..=at + 1);
     }
 }
 

@@ -14,6 +14,9 @@ pub(crate) struct Subject {
     pub nouns: Vec<String>,
     /// No other like it is in the caption, so that pronouns are clear.
     pub alone: bool,
+    /// Others are, but of the other sex: "the man" is clear beside a woman.
+    pub clear: bool,
+    person: bool,
 }
 
 impl Subject {
@@ -24,17 +27,20 @@ impl Subject {
             (false, true) => ["he", "him", "his"],
             _ => ["they", "them", "their"],
         };
-        Self { pronouns, nouns: vec![noun.key.clone()], alone }
+        Self { pronouns, nouns: vec![noun.key.clone()], alone, clear: alone, person: true }
     }
 
     /// Of a thing.
     pub fn thing(nouns: Vec<String>, alone: bool) -> Self {
-        Self { pronouns: ["it", "it", "its"], nouns, alone }
+        let plural =
+            |noun: &String| noun.ends_with('s') && !["ss", "us", "is", "lens"].iter().any(|end| noun.ends_with(end));
+        let pronouns = if nouns.first().is_some_and(plural) { ["they", "them", "their"] } else { ["it", "it", "its"] };
+        Self { pronouns, nouns, alone, clear: alone, person: false }
     }
 
     /// Whether it is a person.
     pub fn is_person(&self) -> bool {
-        self.pronouns[0] != "it"
+        self.person
     }
 
     /// Whether "the" and this noun mean it.
@@ -45,8 +51,8 @@ impl Subject {
             "he" => MALE,
             _ => 0,
         };
-        let person = she != "it" && noun.is(PERSON) && (noun.is(sex) || !noun.is(FEMALE | MALE) && self.alone);
-        self.nouns.contains(&noun.key) || person || matches!(noun.key.as_str(), "subject" | "figure") && she != "it"
+        let person = self.person && noun.is(PERSON) && (noun.is(sex) || !noun.is(FEMALE | MALE) && self.alone);
+        self.nouns.contains(&noun.key) || person || matches!(noun.key.as_str(), "subject" | "figure") && self.person
     }
 
     /// How many words at `at` mean it: "the young woman".
@@ -226,7 +232,7 @@ fn predicate(words: &[Word]) -> Option<Vec<Word>> {
 
 /// "the woman" becomes "she", "her" or "her" by its place.
 fn pronouns(words: &mut Vec<Word>, subject: &Subject) {
-    if !subject.alone {
+    if !subject.clear {
         return;
     }
     let [she, object, possessive] = subject.pronouns;
