@@ -9,6 +9,9 @@ use crate::{
 };
 use std::ops::Range;
 
+/// Words of a noun phrase, and things in a list, at most; nobody writes more, and each place of a caption is looked at.
+const LONGEST: usize = 40;
+
 /// Where the noun phrase ends that begins at `from`, and where its head is.
 pub(crate) fn forward(words: &[Word], from: usize) -> Option<(Range<usize>, usize)> {
     let mut at = from;
@@ -24,7 +27,7 @@ pub(crate) fn forward(words: &[Word], from: usize) -> Option<(Range<usize>, usiz
         return None;
     }
     let mut head = None;
-    while let Some(word) = words.get(at) {
+    while let Some(word) = words.get(at).filter(|_| at < from + LONGEST) {
         if word.is(CONCEPT) {
             return Some((from..at + 1, at));
         }
@@ -53,7 +56,7 @@ pub(crate) fn forward(words: &[Word], from: usize) -> Option<(Range<usize>, usiz
 /// Where the noun phrase begins whose head is at `head`.
 pub(crate) fn backward(words: &[Word], head: usize) -> usize {
     let mut start = head;
-    while start > 0 {
+    while start > 0 && start + LONGEST > head {
         let before = start - 1;
         let word = &words[before];
         let listed = matches!(word.key.as_str(), "," | "and") && before > 0 && {
@@ -171,7 +174,7 @@ pub(crate) fn list(words: &[Word], from: usize) -> (Vec<Item>, bool) {
     let mut items: Vec<Item> = Vec::new();
     let mut at = from;
     let mut joined = false;
-    while let Some(next) = item(words, at) {
+    while let Some(next) = item(words, at).filter(|_| items.len() < LONGEST) {
         if words[next.head].is(PERSON | PERSONS | CONCEPT) && !words[next.head].is(FEATURE) {
             break;
         }
