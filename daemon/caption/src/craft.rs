@@ -5,7 +5,7 @@ use crate::{
     diff::{self, Kind},
     fragment, language,
     lexicon::{ING, OPENS, PREP, STATE, is_ordinary},
-    loops, mention, object, person, style,
+    looks, loops, mention, object, person, style,
     subject::{self, Subject},
     tags, tidy,
     words::{Draft, PLACEHOLDER, Sentence, Word, words},
@@ -18,8 +18,9 @@ const ROUNDS: usize = 8;
 
 /// Makes a training caption of what anyone wrote. Crafting its own outcome changes nothing.
 ///
-/// `name` is the concept's; where the caption names it already (in any case, in angle brackets or not), it stays exactly there. A caption that is
-/// not English keeps its words, and the concept is put in front. What is behind the first 16 KiB is not read.
+/// `name` is the concept's; where the caption names it already (in any case, in angle brackets or not), it stays
+/// exactly there. A caption that is not English keeps its words, and the concept is put in front. What is behind the
+/// first 16 KiB is not read.
 pub fn craft(raw: &str, name: &str, mode: Mode, form: Form, options: &Options) -> Crafted {
     let mut end = raw.len().min(LONGEST);
     while !raw.is_char_boundary(end) {
@@ -105,15 +106,13 @@ fn prose(raw: &str, name: &str, mode: Mode, options: &Options) -> Crafted {
         work.step(Kind::Joined, |draft| subject::name(draft, subject));
     }
     if !options.keep_identity {
-        let told = || options.class_noun.is_none() && person::is_told(&work.draft);
+        let told = || options.class_noun.is_none() && looks::is_told(&work.draft);
         match mode {
             // Green eyes of a cat that is not the concept are said.
-            Mode::Face if subject.is_some() || person::is_meant(&work.draft) => {
-                work.step(Kind::Identity, person::looks)
-            }
+            Mode::Face if subject.is_some() || looks::is_meant(&work.draft) => work.step(Kind::Identity, looks::looks),
             Mode::Face => {}
             Mode::Object if subject.as_ref().map_or_else(told, Subject::is_person) => {
-                work.step(Kind::Identity, person::looks)
+                work.step(Kind::Identity, looks::looks)
             }
             Mode::Object => work.step(Kind::Identity, |draft| object::make(draft, options.class_noun.as_deref())),
             Mode::Style => {}

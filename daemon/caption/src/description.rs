@@ -33,8 +33,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// What this means for training. A thing that every caption names is learnt as that word: it stays out of the concept, and
-    /// prompts must ask for it. A thing that is in every picture and in no caption becomes part of the concept.
+    /// What this means for training. A thing that every caption names is learnt as that word: it stays out of the
+    /// concept, and prompts must ask for it. A thing that is in every picture and in no caption becomes part of the
+    /// concept.
     pub fn explain(&self) -> String {
         let Self { phrase, count, of } = self;
         let often = if count == of { "in every caption".into() } else { format!("in {count} of {of} captions") };
@@ -51,7 +52,8 @@ impl Shared {
 }
 
 impl Description {
-    /// The shared words that say what the concept itself looks like: leaving them out of the captions makes them part of it.
+    /// The shared words that say what the concept itself looks like: leaving them out of the captions makes them part
+    /// of it.
     pub fn dropout_words(&self, mode: Mode) -> Vec<String> {
         let classes = match mode {
             Mode::Face => LOOKS | FEATURE | PERSON,
@@ -62,8 +64,8 @@ impl Description {
     }
 }
 
-/// Words and pairs of words that at least nine of ten captions have, without the concept and small words. Of fewer than three
-/// captions nothing is said.
+/// Words and pairs of words that at least nine of ten captions have, without the concept and small words. Of fewer than
+/// three captions nothing is said.
 pub fn description(captions: &[impl AsRef<str>]) -> Description {
     let of = captions.len();
     if of < FEWEST {

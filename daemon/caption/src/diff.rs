@@ -83,7 +83,7 @@ impl fmt::Display for Change {
 }
 
 /// Words compared at most on either side; more than that differ as one.
-const MOST: usize = 400;
+const MOST: usize = 200;
 
 /// How one text became another, word by word, by their longest common subsequence.
 pub(crate) fn between(kind: Kind, before: &[Word], after: &[Word]) -> Vec<Change> {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
-    /// Photographs and pictures of all kinds, asked for in sentences: Stable Diffusion itself and its photographic descendants.
+    /// Photographs and pictures of all kinds, asked for in sentences: Stable Diffusion itself and its photographic
+    /// descendants.
     Photo,
     /// Pony Diffusion: tags, and scores.
     Pony,
@@ -60,7 +61,8 @@ impl Family {
         }
     }
 
-    /// What its users put in front of every prompt. For previews: in training captions it would be bound to the concept.
+    /// What its users put in front of every prompt. For previews: in training captions it would be bound to the
+    /// concept.
     pub fn quality(self) -> &'static str {
         match self {
             Self::Photo | Self::Unknown => "",

@@ -1,4 +1,5 @@
-//! A caption of one sentence is written as a fragment, as prompts are: "a woman is holding a mug" as "a woman holding a mug".
+//! A caption of one sentence is written as a fragment, as prompts are: "a woman is holding a mug" as "a woman holding a
+//! mug".
 
 use crate::{
     lexicon::{

@@ -12,8 +12,8 @@ const FOREIGN: &str = "ein eine einem einen einer eines der das und mit auf ist 
 
 static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| FOREIGN.split_whitespace().collect());
 
-/// Whether the text is in another language, of which we know no grammar: small words of others outnumber the English ones,
-/// or most letters are not Latin.
+/// Whether the text is in another language, of which we know no grammar: small words of others outnumber the English
+/// ones, or most letters are not Latin.
 pub(crate) fn is_foreign(text: &str) -> bool {
     let text = text.replace("<concept>", " ");
     let letters = text.chars().filter(|c| c.is_alphabetic());

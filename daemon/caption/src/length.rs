@@ -2,7 +2,8 @@
 
 use crate::words::PLACEHOLDER;
 
-/// Tokens that CLIP reads at once, without its two marks of beginning and end: Radford and others 2021, a context of 77.
+/// Tokens that CLIP reads at once, without its two marks of beginning and end: Radford and others 2021, a context of
+/// 77.
 pub const CLIP_TOKENS: usize = 75;
 
 /// A caption that is not read to its end.

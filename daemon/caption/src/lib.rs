@@ -1,12 +1,13 @@
 //! Captions that teach the concept and nothing else: words only, no pictures and no models.
 //!
 //! A training caption names the concept once, where an English speaker would name it, and says whatever else is in the
-//! picture, so that only what it leaves unsaid goes into the concept. [`craft`] makes such a caption of what a captioner, a
-//! tagger or a person wrote, and says what it changed and why.
+//! picture, so that only what it leaves unsaid goes into the concept. [`craft`] makes such a caption of what a
+//! captioner, a tagger or a person wrote, and says what it changed and why.
 //!
-//! One convention: "a photo of" is left out in front of the concept, for it would be in every caption and say nothing; any other kind of
-//! picture ("an oil painting of", "a close-up of", "a black and white photo of") is said, for it should not be learnt as a
-//! part of a face or an object. Only where a caption says nothing else does the mode's bare prompt stand for it.
+//! One convention: "a photo of" is left out in front of the concept, for it would be in every caption and say nothing;
+//! any other kind of picture ("an oil painting of", "a close-up of", "a black and white photo of") is said, for it
+//! should not be learnt as a part of a face or an object. Only where a caption says nothing else does the mode's bare
+//! prompt stand for it.
 
 mod clean;
 mod craft;
@@ -17,6 +18,7 @@ mod fragment;
 mod language;
 mod length;
 mod lexicon;
+mod looks;
 mod loops;
 mod mention;
 mod object;

@@ -242,8 +242,8 @@ pub(crate) fn without(
     Some((built, end))
 }
 
-/// Takes things out of every list of a sentence: those behind governors, and those between commas. `governs` says how many
-/// words a governor at a place has. Says whether anything went.
+/// Takes things out of every list of a sentence: those behind governors, and those between commas. `governs` says how
+/// many words a governor at a place has. Says whether anything went.
 pub(crate) fn sift(
     words: &mut Vec<Word>,
     governs: &dyn Fn(&[Word], usize) -> Option<usize>,
