@@ -19,8 +19,8 @@ const ROUNDS: usize = 8;
 /// Makes a training caption of what anyone wrote. Crafting its own outcome changes nothing.
 ///
 /// `name` is the concept's; where the caption names it already (in any case, in angle brackets or not), it stays
-/// exactly there. A caption that is not English keeps its words, and the concept is put in front. What is behind the
-/// first 16 KiB is not read.
+/// exactly there, but for "two kojiis" of a known class: "<concept> and another kitten". A caption that is not English
+/// keeps its words, and the concept is put in front. What is behind the first 16 KiB is not read.
 pub fn craft(raw: &str, name: &str, mode: Mode, form: Form, options: &Options) -> Crafted {
     let mut end = raw.len().min(LONGEST);
     while !raw.is_char_boundary(end) {

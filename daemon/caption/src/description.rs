@@ -40,8 +40,9 @@ impl Shared {
         let Self { phrase, count, of } = self;
         let often = if count == of { "in every caption".into() } else { format!("in {count} of {of} captions") };
         format!(
-            "`{phrase}` is {often}: it is learnt as these words, not as part of the concept. If it belongs to the concept, leave it \
-             out of the captions; if it does not, add pictures without it, for what is in every picture leaks into the concept"
+            "`{phrase}` is {often}: it is learnt as these words, not as part of the concept. If it belongs to the \
+             concept, leave it out of the captions; if it does not, add pictures without it, for what is in every \
+             picture leaks into the concept"
         )
     }
 

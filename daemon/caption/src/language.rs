@@ -5,10 +5,11 @@ use std::{collections::HashSet, sync::LazyLock};
 
 /// Small words of other languages that are no English ones.
 const FOREIGN: &str = "ein eine einem einen einer eines der das und mit auf ist im den dem des zum zur steht sitzt vor \
-    hinter neben unter trägt frau mann mädchen junge le la les du une dans sur avec et est qui au aux femme homme sous \
-    devant un el los las una con y de del en sobre mujer hombre está sentada sentado que il lo gli di che nel della su \
-    davanti donna uomo seduta è e uma com na em ao da do mulher homem sentado o os een het van op met zit staat achter \
-    vrouw w na z się jest och på är i med den det en ett som sitter za ve bir ile w";
+    hinter neben unter trägt frau mann mädchen junge le la les du une dans sur avec et est qui au aux \
+    femme homme sous devant un el los las una con y de del en sobre mujer hombre está sentada sentado \
+    que il lo gli di che nel della su davanti donna uomo seduta è e uma com na em ao da do mulher homem \
+    sentado o os een het van op met zit staat achter vrouw w na z się jest och på är i med den det en \
+    ett som sitter za ve bir ile w";
 
 static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| FOREIGN.split_whitespace().collect());
 

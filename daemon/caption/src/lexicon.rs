@@ -127,8 +127,8 @@ const LISTS: &[(u64, &str)] = &[
     ),
     (
         STATE | ADJ,
-        "asleep awake barefoot shirtless topless nude naked masked blindfolded hooded veiled seated parked upside-down \
-         blurred lit wrapped",
+        "asleep awake glowing barefoot shirtless topless nude naked masked blindfolded hooded veiled seated \
+         parked upside-down blurred lit wrapped",
     ),
     (
         MOOD | ADJ,

@@ -72,7 +72,8 @@ impl Form {
 /// What else is known when a caption is crafted.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What the object is: "cat", "teddy bear". Without it, an object is what its caption begins with.
+    /// What the object is: "cat", "teddy bear". Without it, an object is what its caption begins with, and
+    /// a person there is told as in face mode.
     pub class_noun: Option<String>,
     /// Keeps words that say what the person or thing looks like; they are then learnt as words, not as the concept.
     pub keep_identity: bool,

@@ -36,9 +36,7 @@ pub(crate) fn count(draft: &mut Draft, class_noun: &str) {
         let words = &mut sentence.words;
         let many = |at: &usize| words[*at].is(CONCEPT) && number(&words[at - 1]).is_some_and(|count| count > 1);
         if let Some(at) = (1..words.len()).find(many) {
-            let noun = class_noun.trim();
-            let several = if noun.ends_with('s') { noun.to_owned() } else { format!("{noun}s") };
-            words[at] = Word::new(&several, true);
+            words[at] = Word::new(&person::plural(class_noun.trim()), true);
             person::several(words, at);
         }
     }

@@ -198,11 +198,11 @@ pub(crate) fn make(draft: &mut Draft, class_noun: Option<&str>) {
         let governs = |words: &[Word], at: usize| {
             governor(words, at, &["with", "has", "have", "having"]).filter(|_| owner(words, at))
         };
-        sift(&mut sentence.words, &governs, &|words, item| {
+        let cut = sift(&mut sentence.words, &governs, &|words, item| {
             (words[item.head].is(PART | FEATURE) && !words[item.phrase.start].is(POSS)).then_some(item.own)
         });
         adjectives(&mut sentence.words, MAKE);
-        if told {
+        if told || cut {
             close(&mut sentence.words);
         }
         let words = &mut sentence.words;

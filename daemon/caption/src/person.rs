@@ -244,6 +244,22 @@ pub(crate) fn singular(noun: &str) -> String {
     }
 }
 
+/// The plural of a noun.
+pub(crate) fn plural(noun: &str) -> String {
+    let key = noun.to_lowercase();
+    match key.as_str() {
+        "person" => "people".into(),
+        "child" => "children".into(),
+        "man" | "woman" => noun.replace("man", "men"),
+        _ if key.ends_with('s') => noun.to_owned(),
+        _ if ["x", "ch", "sh"].iter().any(|end| key.ends_with(end)) => format!("{noun}es"),
+        _ => match noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+            Some(stem) => format!("{stem}ies"),
+            None => format!("{noun}s"),
+        },
+    }
+}
+
 /// A caption that begins with "she is" or "me and".
 fn pronoun(draft: &mut Draft) -> Option<Subject> {
     let words = &mut draft.sentences.first_mut()?.words;
