@@ -78,6 +78,9 @@ fn preamble(words: &[Word], first: bool, mode: Mode) -> Option<usize> {
             return Some(3);
         }
     }
+    if says(words, 0, "the subject is") && words.get(3)?.is(DET) {
+        return Some(3);
+    }
     if first && says(words, 0, "there") && words.get(1)?.is(AUX) {
         return Some(2);
     }

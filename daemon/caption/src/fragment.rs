@@ -63,7 +63,16 @@ fn participles(words: &mut Vec<Word>) {
         for at in verbs.into_iter().rev() {
             // "and she is brushing" becomes "and brushing".
             let pronoun = at > 0 && she(&words[at - 1]);
-            words.drain(at - usize::from(pronoun)..=at);
+            let start = at - usize::from(pronoun);
+            words.drain(start..=at);
+            // "with a white belly and is lying" becomes "with a white belly, lying".
+            let first = start > 0
+                && words[start - 1].key == "and"
+                && !words[..start].iter().any(|word| word.is(AUX | ING | ED));
+            let with = words[..start].iter().any(|word| word.key == "with");
+            if first && with && words[start].is(ING) {
+                words[start - 1] = Word::new(",", false);
+            }
         }
     }
 }
@@ -116,7 +125,10 @@ fn absolutes(words: &mut Vec<Word>) {
 
 /// What is said of a thing behind it, and is neither a listed state nor ends like one.
 fn cut(word: &Word) -> bool {
-    matches!(word.key.as_str(), "cut" | "visible" | "hidden" | "broken" | "torn" | "bent" | "spread" | "shut")
+    matches!(
+        word.key.as_str(),
+        "cut" | "seen" | "shown" | "visible" | "hidden" | "broken" | "torn" | "bent" | "spread" | "shut"
+    )
 }
 
 /// Where the verb stands whose subject begins at `from`: "the neck", "one of them".

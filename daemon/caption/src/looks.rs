@@ -4,7 +4,7 @@ use crate::{
     clean::{governor, says},
     lexicon::{
         ADV, AUX, CONCEPT, CONJ, FEATURE, GENITIVE, HAIR, ING, LOOKS, NUM, PART, PERSON, PERSONS, POSS, PREP, PRON,
-        PUNCT, ROLE,
+        PUNCT, ROLE, VERB,
     },
     phrases::{backward, forward, sift},
     words::{Draft, Word},
@@ -194,8 +194,16 @@ fn appositions(words: &mut Vec<Word>) -> bool {
 pub(crate) fn close(words: &mut Vec<Word>) {
     let needless = words.first().is_some_and(|word| word.is(CONCEPT))
         && words.get(1).is_some_and(|word| word.key == ",")
-        && words.get(2).is_some_and(|word| word.is(PREP | ING));
+        && words.get(2).is_some_and(|word| word.is(PREP | ING))
+        && !is_paired(&words[2..]);
     if needless {
         words.remove(1);
     }
+}
+
+/// Whether the comma before these words has a second one, behind which the sentence goes on: "<concept>, wearing a hat,
+/// leans on a wall".
+pub(crate) fn is_paired(words: &[Word]) -> bool {
+    let next = words.iter().position(|word| word.key == ",").and_then(|comma| words.get(comma + 1));
+    next.is_some_and(|next| next.is(AUX | VERB))
 }

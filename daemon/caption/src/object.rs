@@ -106,8 +106,9 @@ fn first(words: &[Word]) -> Option<usize> {
         if of && (words[head].is(MEDIUM) || SIDES.contains(&words[head].key.as_str()) || partitive(&words[head])) {
             from = phrase.end + 1;
         } else if words[head].is(MEDIUM)
-            && words.get(phrase.end).is_some_and(|next| next.is(VERB | ED))
-            && let Some(of) = words.iter().skip(phrase.end).take(5).position(|word| word.key == "of")
+            && words.get(phrase.end).is_some_and(|next| next.is(VERB | ED) || next.key == "for")
+            && let Some(of) =
+                words.iter().skip(phrase.end).take(5).position(|word| matches!(word.key.as_str(), "of" | "for"))
         {
             // "a photo taken from behind of a woman"
             from = phrase.end + of + 1;

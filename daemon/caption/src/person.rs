@@ -64,7 +64,7 @@ fn listed(words: &mut Vec<Word>) {
 /// Whether counted people come first of those that are named together: "three men and a little girl".
 fn leads(draft: &Draft, first: (usize, usize), single: (usize, usize)) -> bool {
     let (words, at) = (&draft.sentences[first.0].words, first.1);
-    let counted = words[backward(words, at)..at].iter().any(|word| word.is(NUM));
+    let counted = words[at].key == "couple" || words[backward(words, at)..at].iter().any(|word| word.is(NUM));
     let together = words.get(at + 1).is_some_and(|next| next.key == "and" || next.key == ",")
         && forward(words, at + 2).is_some_and(|(_, head)| (first.0, head) == single);
     words[at].is(PERSONS) && counted && together
@@ -93,7 +93,9 @@ fn is_person(words: &[Word], at: usize, classes: u64) -> bool {
     let part = (words[at].is(ROLE) || words[at].key == "baby") && words.get(at + 1).is_some_and(thing);
     let made = words[at].key == "model" && next == Some("of")
         || next == Some("'s") && words.get(at + 2).is_some_and(|next| next.is(MEDIUM) && !next.is(FRAME));
-    if part || made || noun && is_quoted(words, at) {
+    // The mother of an elephant is none.
+    let animal = words[backward(words, at)].key == "its";
+    if animal || part || made || noun && is_quoted(words, at) {
         return false;
     }
     // "female tennis player": the head is yet to come.

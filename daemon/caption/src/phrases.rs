@@ -125,7 +125,7 @@ pub(crate) fn item(words: &[Word], from: usize) -> Option<Item> {
                 continue;
             }
             let Some((object, noun)) = forward(words, end + 1) else { break };
-            let belongs = bound || feature && words[noun].is(PLACE | FEATURE);
+            let belongs = bound || feature && word.key == "of" || feature && words[noun].is(PLACE | FEATURE);
             if word.key == "with" && !belongs {
                 break;
             }

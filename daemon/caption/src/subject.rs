@@ -136,7 +136,8 @@ pub(crate) fn join(draft: &mut Draft, subject: &Subject) {
         let mut behind = words.split_off(concept + 1);
         let needless = concept == 0
             && behind.first().is_some_and(|word| word.key == ",")
-            && behind.get(1).is_some_and(|word| word.is(ING) || word.key == "with");
+            && behind.get(1).is_some_and(|word| word.is(ING) || word.key == "with")
+            && !crate::looks::is_paired(&behind[1..]);
         if needless {
             behind.remove(0);
         }
