@@ -109,7 +109,7 @@ fn look_at_all(
     let (sights, failed) = (Mutex::new(Vec::new()), Mutex::new(None));
     let (done, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-    let found = thread::scope(|scope| {
+    let (found, sent) = thread::scope(|scope| {
         // Few wait: each is a whole picture.
         let (send, receive) = sync_channel::<(u64, Photo)>(1);
         let receive = Arc::new(Mutex::new(receive));
@@ -118,6 +118,9 @@ fn look_at_all(
             let (sights, failed, done) = (&sights, &failed, &done);
             scope.spawn(move || {
                 while let Some((place, photo)) = next(&receive) {
+                    if stopped.load(Ordering::Relaxed) {
+                        continue;
+                    }
                     match lookout.look(photo, task.out.is_some() && place < SHOWN) {
                         Ok(sight) => keep(sights, sight),
                         Err(error) => {
@@ -156,16 +159,18 @@ fn look_at_all(
             thread::sleep(std::time::Duration::from_millis(50));
         }
         over.store(true, Ordering::Relaxed);
-        found
+        (found, place)
     });
     see(done.load(Ordering::Relaxed));
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let sights = sights.into_inner().unwrap_or_else(PoisonError::into_inner);
     let found = match (found, failed) {
         (_, Some(error)) if !matches!(error, Error::Stopped) => return Err(error),
-        (Ok(_), Some(_)) | (Err(Error::Stopped), _) => None,
+        (Err(Error::Stopped), _) => None,
+        (Ok(_), _) if (sights.len() as u64) < sent => None,
         (found, _) => Some(found?),
     };
-    Ok((sights.into_inner().unwrap_or_else(PoisonError::into_inner), found))
+    Ok((sights, found))
 }
 
 fn next(receive: &Mutex<Receiver<(u64, Photo)>>) -> Option<(u64, Photo)> {
