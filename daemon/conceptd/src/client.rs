@@ -8,10 +8,10 @@ pub use form::Form;
 
 use crate::{interrupt, serve::HomeFlag};
 use clap::Args;
-use protocol::{ErrorCode, Health, Problem};
+use protocol::{ErrorCode, Eyes, Health, HostView, Hosts, Problem};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use server::{Beacon, Home};
+use server::{Beacon, Config, Home};
 use std::{
     fs::File,
     io::{self, Read},
@@ -261,6 +261,18 @@ fn same(one: &Path, other: &Path) -> io::Result<bool> {
             return Ok(count == 0);
         }
     }
+}
+
+/// The programs for concepts that a running daemon knows; none without one.
+pub fn known_hosts(home: &Home) -> Vec<HostView> {
+    let Some(daemon) = Daemon::find(home) else { return Vec::new() };
+    daemon.get::<Hosts>("/v1/hosts").map(|hosts| hosts.items).unwrap_or_default()
+}
+
+/// What pictures are looked at with here, without the daemon: its hosts may hold the library.
+pub fn eyes(home: &Home, config: &Config) -> Eyes {
+    let hosts: Vec<PathBuf> = known_hosts(home).into_iter().map(|host| host.folder.into()).collect();
+    server::eyes(home, config, &hosts)
 }
 
 /// A text as one part of a path or a query.

@@ -2,7 +2,7 @@
 
 use crate::{
     Failure,
-    client::{Daemon, Reach, page, print_json},
+    client::{Daemon, Reach, known_hosts, page, print_json},
     interrupt,
     serve::{Flags, settings},
     table::{size, table, word},
@@ -12,7 +12,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use models::{Doing, Installed, KNOWN, Listed, Place, PlaceKind, Progress, Source, Store, found_in};
-use protocol::{HostKind, HostView, Hosts, ModelView};
+use protocol::{HostKind, HostView, ModelView};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -103,13 +103,11 @@ impl Models {
 
     /// The folders of the hosts that a running daemon knows.
     fn hosts(&self) -> Vec<Place> {
-        let Some(daemon) = Daemon::find(&self.reach.home.home()) else { return Vec::new() };
-        let hosts: Vec<HostView> = daemon.get::<Hosts>("/v1/hosts").map(|hosts| hosts.items).unwrap_or_default();
         let place = |host: HostView| Place {
             kind: if host.kind == HostKind::Comfyui { PlaceKind::ComfyUi } else { PlaceKind::A1111 },
             path: host.folder.into(),
         };
-        hosts.into_iter().map(place).collect()
+        known_hosts(&self.reach.home.home()).into_iter().map(place).collect()
     }
 
     /// With a daemon or without.

@@ -5,7 +5,7 @@ mod upload;
 
 use crate::{
     Failure,
-    client::Daemon,
+    client::{Daemon, eyes},
     interrupt,
     progress::Progress,
     scores,
@@ -141,7 +141,7 @@ impl Train {
             masks: BTreeMap::new(),
             focuses: BTreeMap::new(),
             findings: BTreeMap::new(),
-            eyes: server::eyes(&home, &config, &[]),
+            eyes: eyes(&home, &config),
             name: self.name,
             stem,
             mode,

@@ -3,7 +3,7 @@
 use super::Look;
 use crate::{
     Failure,
-    client::{Reach, print_json},
+    client::{Reach, eyes, print_json},
     interrupt,
     serve::{Flags, settings},
     table::{or_dash, table},
@@ -41,7 +41,7 @@ pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
         limits: Limits::default(),
         // What we wrote and nobody edited counts as not written.
         captions: before.keys().map(|picture| (picture.clone(), None)).collect(),
-        eyes: server::eyes(&home, &config, &[]),
+        eyes: eyes(&home, &config),
         mode: if asks_for_mode { look.mode()? } else { look.mode.unwrap_or(protocol::Mode::Object) },
         name: look.name.clone(),
         class_word: look.class_word.clone(),

@@ -1,6 +1,7 @@
 //! Whether pictures can be looked at.
 
 use super::Check;
+use crate::client::eyes;
 use models::{Listed, Store};
 use server::{Config, Home};
 use vision::runtime;
@@ -27,7 +28,7 @@ pub fn checks(home: &Home, config: &Config) -> Vec<Check> {
 
 fn library(home: &Home, config: &Config) -> Check {
     const NAME: &str = "onnxruntime";
-    let places = server::eyes(home, config, &[]).onnxruntime;
+    let places = eyes(home, config).onnxruntime;
     let fix = "`pip install onnxruntime`, and name its library as `onnxruntime` in config.toml";
     match runtime::find(&places) {
         None => Check::warn(NAME, "it was not found, so models cannot look at pictures", fix),
