@@ -47,7 +47,7 @@ const KOJII: [&str; 5] = [
 /// Trains two concepts, or with `uncaptioned` one of pictures of which nobody has said anything.
 pub fn run(uncaptioned: bool) -> Result<()> {
     let root = root();
-    cargo(&root, &["build", "--release", "--quiet", "--package", "conceptd"])?;
+    cargo(&root, &["build", "--release", "--package", "conceptd"])?;
     let begun = Instant::now();
     let (toy, out) = (root.join("tests/toy"), root.join("target/demo"));
     // Only what an earlier demo made lies here.
