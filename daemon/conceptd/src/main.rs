@@ -67,9 +67,9 @@ enum Command {
     Uninstall(install::Uninstall),
     /// Folders whose data sets train by themselves: add, list, remove.
     Watches(watches::Watches),
-    /// List checkpoints and what they are.
+    /// Checkpoints, and models that look at pictures: list, add, verify, remove.
     Models(models::Models),
-    /// Show or change the prompts of a data set.
+    /// What is said of pictures and what is wrong with them: describe, examine, edit.
     Captions(captions::Captions),
     /// Print a prompt as ComfyUI or A1111 wants it.
     Prompt(prompt::Prompt),
