@@ -136,6 +136,18 @@ impl Tokenizer {
         Ok(ids.padded(1))
     }
 
+    /// The ids of `prompt` in one part, cut off behind 75 tokens: what transformers' tokenizer gives with `truncation`.
+    ///
+    /// # Errors
+    /// As [`Self::words`].
+    pub fn encode_cut(&self, prompt: &str) -> Result<TokenIds> {
+        let words = self.words(prompt)?;
+        let kept = words.len().min(LENGTH - 2);
+        let mut ids = TokenIds { l: Vec::new(), g: Vec::new(), truncated: kept < words.len() };
+        ids.push(&words[..kept]);
+        Ok(ids)
+    }
+
     /// How many of `words` go into one part: words stay whole, and so do the new tokens of a concept.
     fn cut(&self, words: &[u32]) -> usize {
         const MOST: usize = LENGTH - 2;

@@ -43,7 +43,7 @@ fn tokenize(case: &Case, outputs: &mut Outputs) -> Result<()> {
     let placeholder = case.params["placeholder"].as_str().unwrap_or_default();
     let (mut l, mut g, mut count) = (Vec::new(), Vec::new(), 0);
     for prompt in case.strings("prompts")? {
-        let ids = tokenizer.encode(&replace_placeholder(&prompt, placeholder, &tokens.concat()))?;
+        let ids = tokenizer.encode_cut(&replace_placeholder(&prompt, placeholder, &tokens.concat()))?;
         l.extend(ids.l.into_iter().map(i64::from));
         g.extend(ids.g.into_iter().map(i64::from));
         count += 1;
