@@ -236,6 +236,30 @@ pub struct PrepareTask {
     pub out: Option<PathBuf>,
 }
 
+impl PrepareTask {
+    /// An examination of pictures that are still to be named, with every default.
+    pub fn of(mode: Mode) -> Self {
+        Self {
+            pictures: Vec::new(),
+            limits: Limits::default(),
+            captions: BTreeMap::new(),
+            eyes: Eyes::default(),
+            mode,
+            name: String::new(),
+            class_word: None,
+            leave_out: Vec::new(),
+            tags: false,
+            captioner: None,
+            rewrite: false,
+            // What XL was made for.
+            resolution: 1024,
+            crop: crate::Crop::default(),
+            mask: MaskName::default(),
+            out: None,
+        }
+    }
+}
+
 /// What came of looking.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prepared {

@@ -7,9 +7,7 @@ use crate::{
     jobs::{Heard, Worker},
     store::{DatasetRecord, Store},
 };
-use protocol::{
-    Command, Crop, EndpointTask, ErrorCode, Eyes, JobFailure, MaskName, Mode, PrepareTask, Prepared, Report, Task,
-};
+use protocol::{Command, EndpointTask, ErrorCode, Eyes, JobFailure, PrepareTask, Prepared, Report, Task};
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -48,32 +46,6 @@ pub fn host_folders(store: &Store) -> Result<Vec<PathBuf>> {
     Ok(store.all::<Host>()?.into_iter().map(|host| host.view.folder.into()).collect())
 }
 
-/// What is to be done.
-pub struct Wish {
-    /// What the pictures have in common.
-    pub mode: Mode,
-    /// What the concept is called.
-    pub name: String,
-    /// What the object is, in a word.
-    pub class_word: Option<String>,
-    /// Words that captions leave out.
-    pub leave_out: Vec<String>,
-    /// Whether a tagger comes before a captioner.
-    pub tags: bool,
-    /// Who describes pictures without a caption; none for nobody.
-    pub captioner: Option<String>,
-    /// Also those that a captioner described before.
-    pub again: bool,
-    /// Whether a server rewrites what was described.
-    pub rewrite: bool,
-    /// Side of the training pictures.
-    pub resolution: usize,
-    /// How they are cropped.
-    pub crop: Crop,
-    /// Which part is learnt most.
-    pub mask: MaskName,
-}
-
 /// Why pictures were not looked at.
 pub enum Refused {
     /// Somebody is at it already.
@@ -82,14 +54,15 @@ pub enum Refused {
     Failed(JobFailure),
 }
 
-/// Looks at a data set.
+/// Looks at a data set as `wish` says, with `again` also at what a captioner described before.
 ///
 /// # Errors
 /// If no worker can be started, or the database refuses. What cannot be looked at is no error.
 pub async fn prepare(
     app: &Arc<App>,
     dataset: &DatasetRecord,
-    wish: Wish,
+    wish: PrepareTask,
+    again: bool,
 ) -> Result<std::result::Result<Prepared, Refused>> {
     let Some(shown) = Looking::begin(app, &dataset.id) else { return Ok(Err(Refused::Busy)) };
     let _turn = app.looks.acquire().await.map_err(Error::bug)?;
@@ -98,19 +71,10 @@ pub async fn prepare(
     let task = Task::Prepare(Box::new(PrepareTask {
         pictures: vec![app.home.dataset(&dataset.id)],
         limits: app.config.limits.clone(),
-        captions: if wish.again { dataset.captions.clone() } else { dataset.overriding() },
+        captions: if again { dataset.captions.clone() } else { dataset.overriding() },
         eyes: eyes(&app.home, &app.config, &hosts),
-        mode: wish.mode,
-        name: wish.name,
-        class_word: wish.class_word,
-        leave_out: wish.leave_out,
-        tags: wish.tags,
-        captioner: wish.captioner,
-        rewrite: wish.rewrite,
-        resolution: wish.resolution,
-        crop: wish.crop,
-        mask: wish.mask,
         out: Some(app.home.prepared(&dataset.id)),
+        ..wish
     }));
     let mut worker = Worker::start(&app.program, &task, &log(&app.home)).await?;
     let died = |reason| Ok(Err(Refused::Failed(JobFailure { code: ErrorCode::WorkerDied, reason })));

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     App,
-    preparing::{self, Refused, Wish},
+    preparing::{self, Refused},
     store::DatasetRecord,
 };
 use actix_web::{
@@ -17,33 +17,27 @@ use actix_web::{
 };
 use models::{Listed, Store as Models};
 use protocol::{
-    CaptionRequest, CaptionViews, Crop, DatasetReport, ErrorCode, ExamineRequest, MaskName, Prepared, VisionModel,
-    VisionModels,
+    CaptionRequest, CaptionViews, DatasetReport, ErrorCode, ExamineRequest, MaskName, PrepareTask, Prepared,
+    VisionModel, VisionModels,
 };
 use std::sync::Arc;
-
-/// Side of training pictures that nobody named: what XL was made for.
-const USUAL_SIDE: usize = 1024;
 
 /// `POST /v1/datasets/{id}/describe`.
 pub async fn describe(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
     let app = app.into_inner();
     let (asked, _) = json::<CaptionRequest>(&app, &request, payload).await?;
     let again = asked.again;
-    let wish = Wish {
-        mode: asked.mode,
+    let wish = PrepareTask {
         name: asked.name,
         class_word: asked.class_word,
         leave_out: asked.leave_out,
         tags: asked.tags,
         captioner: Some(asked.captioner.unwrap_or_else(|| "auto".into())),
-        again,
         rewrite: asked.rewrite,
-        resolution: USUAL_SIDE,
-        crop: Crop::Center,
         mask: MaskName::None,
+        ..PrepareTask::of(asked.mode)
     };
-    let (record, notes) = look(&app, &id, wish, move |record, prepared| {
+    let (record, notes) = look(&app, &id, wish, again, |record, prepared| {
         record.described.extend(std::mem::take(&mut prepared.captions));
         record.shared = std::mem::take(&mut prepared.shared);
     })
@@ -61,20 +55,10 @@ pub async fn described(app: Data<App>, id: UrlPath<String>) -> Answer {
 pub async fn examine(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
     let app = app.into_inner();
     let (asked, _) = json::<ExamineRequest>(&app, &request, payload).await?;
-    let wish = Wish {
-        mode: asked.mode,
-        name: asked.name,
-        class_word: None,
-        leave_out: Vec::new(),
-        tags: false,
-        captioner: None,
-        again: false,
-        rewrite: false,
-        resolution: asked.resolution.unwrap_or(USUAL_SIDE),
-        crop: asked.crop,
-        mask: asked.mask,
-    };
-    let (record, _) = look(&app, &id, wish, |record, prepared| record.report = prepared.examined.take()).await?;
+    let usual = PrepareTask::of(asked.mode);
+    let resolution = asked.resolution.unwrap_or(usual.resolution);
+    let wish = PrepareTask { name: asked.name, resolution, crop: asked.crop, mask: asked.mask, ..usual };
+    let (record, _) = look(&app, &id, wish, false, |record, prepared| record.report = prepared.examined.take()).await?;
     Ok(HttpResponse::Ok().json(report_of(record)?))
 }
 
@@ -124,13 +108,14 @@ pub async fn captioners(app: Data<App>) -> Answer {
 async fn look(
     app: &Arc<App>,
     id: &str,
-    wish: Wish,
+    wish: PrepareTask,
+    again: bool,
     keep: impl Fn(&mut DatasetRecord, &mut Prepared) + Send + 'static,
 ) -> Result<(DatasetRecord, Vec<String>), ApiError> {
     let record = find(app, id).await?;
     let app = app.clone();
     let work = actix_web::rt::spawn(async move {
-        let mut prepared = match preparing::prepare(&app, &record, wish).await? {
+        let mut prepared = match preparing::prepare(&app, &record, wish, again).await? {
             Ok(prepared) => prepared,
             Err(refused) => return Ok(Err(refused)),
         };
