@@ -73,7 +73,7 @@ pub fn expand(text: &str, host: PromptTarget, concepts: &[Called], chosen: bool)
     };
     let mut loras: Vec<ApplyConcept> = Vec::new();
     for (concept, called) in concepts.iter().zip(&called) {
-        let lora = ApplyConcept { concept: concept.lora(), strength: concept.strength };
+        let lora = ApplyConcept { concept: concept.lora(), strength: concept.strength, step: None };
         if (chosen || *called) && loras.iter().all(|other| other.concept != lora.concept) {
             loras.push(lora);
         }

@@ -74,7 +74,7 @@ fn every_case_of_the_table_holds_and_expands_to_itself() {
                     PromptTarget::A1111 => (&case.a1111, BTreeMap::new()),
                 };
                 let loaded: BTreeMap<_, _> =
-                    loras.into_iter().map(|ApplyConcept { concept, strength }| (concept, strength)).collect();
+                    loras.into_iter().map(|ApplyConcept { concept, strength, .. }| (concept, strength)).collect();
                 let again = expand(&text, host, &concepts, case.chosen).text;
                 if (&text, &loaded, &called, &again) != (wanted, &files, &case.called, &text) {
                     failures += &format!(

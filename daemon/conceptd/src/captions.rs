@@ -131,6 +131,7 @@ impl Captions {
                 rewrite: look.rewrite,
                 leave_out: look.leave_out.clone(),
                 tags: look.tags,
+                pictures: Vec::new(),
             };
             let views: CaptionViews = daemon.write_patiently("POST", &route("describe"), &request)?;
             views.notes.iter().for_each(|note| eprintln!("note: {note}"));

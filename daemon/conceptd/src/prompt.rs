@@ -78,7 +78,7 @@ fn split(given: &str) -> anyhow::Result<ApplyConcept> {
     if !(-4.0..=4.0).contains(&strength) {
         return Err(anyhow!("--concept {given}: choose a strength from -4 to 4"));
     }
-    Ok(ApplyConcept { concept: concept.to_owned(), strength })
+    Ok(ApplyConcept { concept: concept.to_owned(), strength, step: None })
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
             ("c:\\a.tar:-1", "c:\\a.tar", -1.0),
             (":2", ":2", 1.0),
         ] {
-            assert_eq!(split(given).expect(given), ApplyConcept { concept: concept.into(), strength });
+            assert_eq!(split(given).expect(given), ApplyConcept { concept: concept.into(), strength, step: None });
         }
         assert!(split("x:9").is_err() && split("x:nan").is_err());
     }

@@ -98,6 +98,8 @@ fn survey(paths: &[PathBuf], limits: &protocol::Limits) -> Result<Survey, datase
             mask: photo.mask.is_some(),
             repeats: photo.repeats,
             sha256: concept::hex(&photo.digest),
+            used: true,
+            focus: None,
         });
         Ok::<_, dataset::Error>(())
     })?;

@@ -87,3 +87,48 @@ pub struct ConceptChange {
     #[serde(default)]
     pub bare_name: Option<bool>,
 }
+
+/// Makes a version of a concept out of another snapshot of the job that trained it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PromoteRequest {
+    /// The snapshot's step.
+    #[schemars(range(min = 1))]
+    pub step: u64,
+}
+
+/// Takes a created picture as the preview of a concept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewRequest {
+    /// The creation's id.
+    #[schemars(length(min = 1, max = 64))]
+    pub creation: String,
+    /// Which of its pictures, from 0.
+    #[serde(default)]
+    pub picture: usize,
+}
+
+/// A concept in the trash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TrashedConcept {
+    /// Names it in routes.
+    pub id: String,
+    /// What it was called.
+    pub name: String,
+    /// Name of its files.
+    pub stem: String,
+    /// What it is of.
+    pub mode: Mode,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Milliseconds since 1970.
+    pub deleted_at_ms: i64,
+}
+
+/// The trash, what was deleted last first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trash {
+    /// Its concepts.
+    pub items: Vec<TrashedConcept>,
+}

@@ -15,6 +15,10 @@ pub struct ApplyConcept {
     #[serde(default = "one")]
     #[schemars(range(min = -4, max = 4))]
     pub strength: f64,
+    /// This snapshot of the job that trained it, in place of the one that was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub step: Option<u64>,
 }
 
 fn one() -> f64 {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A picture of a data set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PictureView {
     /// Its path inside the folder or archive, with `/` on every system.
     pub name: String,
@@ -19,8 +19,39 @@ pub struct PictureView {
     pub mask: bool,
     /// How often it counts.
     pub repeats: usize,
-    /// SHA-256 of its decoded pixels.
+    /// SHA-256 of its decoded pixels; names its thumbnail and its mask in routes.
     pub sha256: String,
+    /// Whether it is learnt; a user may leave pictures out.
+    #[serde(default = "used")]
+    pub used: bool,
+    /// Where a user wants the middle of its crop: across and down, from 0 to 1; null for where the crop finds it.
+    #[serde(default)]
+    pub focus: Option<[f32; 2]>,
+}
+
+fn used() -> bool {
+    true
+}
+
+/// What a user decides about a picture; what is left out is as it was in the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PictureChoice {
+    /// Whether it is learnt.
+    #[serde(default = "used")]
+    pub used: bool,
+    /// The middle of its crop: across and down, from 0 to 1; null for where the crop finds it.
+    #[serde(default)]
+    #[schemars(inner(range(min = 0, max = 1)))]
+    pub focus: Option<[f32; 2]>,
+}
+
+/// Decides about pictures; those that are not named stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetChange {
+    /// By picture.
+    pub pictures: BTreeMap<String, PictureChoice>,
 }
 
 /// A file that is not used.
@@ -33,7 +64,7 @@ pub struct SkippedFile {
 }
 
 /// What was found among given files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Survey {
     /// Sorted by name.
     pub pictures: Vec<PictureView>,
@@ -44,7 +75,7 @@ pub struct Survey {
 }
 
 /// A data set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DatasetView {
     /// Names it in routes.
     pub id: String,
@@ -66,6 +97,8 @@ pub struct DatasetSummary {
     pub id: String,
     /// Usable pictures.
     pub pictures: u64,
+    /// SHA-256 of its first picture, which names its thumbnail.
+    pub cover: Option<String>,
     /// Bytes on disk.
     pub bytes: u64,
     /// Milliseconds since 1970.

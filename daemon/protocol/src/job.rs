@@ -148,6 +148,24 @@ pub struct LossCurve {
     pub held_out: Vec<LossPoint>,
 }
 
+/// A snapshot of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotView {
+    /// Its step.
+    pub step: u64,
+    /// Error on held-out pictures or noise.
+    pub held_out: Option<f64>,
+}
+
+/// The snapshots of a job that can be drawn with and promoted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshots {
+    /// In order of steps.
+    pub items: Vec<SnapshotView>,
+    /// What models saw in pictures drawn with the last of them; null where none judged.
+    pub scores: Option<crate::Scores>,
+}
+
 /// A sample picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleView {

@@ -21,12 +21,15 @@ mod watch;
 mod worker;
 
 pub use choices::{Crop, OptimizerName, Prediction, RecipeName, TargetsName};
-pub use concept::{ConceptChange, ConceptPage, ConceptView, HostPrompts, Source};
+pub use concept::{
+    ConceptChange, ConceptPage, ConceptView, HostPrompts, PreviewRequest, PromoteRequest, Source, Trash, TrashedConcept,
+};
 pub use creation::{
     ApplyConcept, CreationPage, CreationRequest, CreationView, PromptRequest, PromptTarget, PromptView,
 };
 pub use dataset::{
-    Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, PictureView, SkippedFile, Survey,
+    Captions, DatasetChange, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, PictureChoice, PictureView,
+    SkippedFile, Survey,
 };
 pub use event::{Event, EventRecord, ScoreView, Scores, Stage};
 pub use examination::{DatasetReport, Finding, FindingCode, PictureMeasures, Severity, SubjectSource};
@@ -36,6 +39,7 @@ pub use host::{
 };
 pub use job::{
     Courtesy, JobFailure, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples,
+    SnapshotView, Snapshots,
 };
 pub use model::{BaseFamily, ModelPage, ModelView};
 pub use parameters::{Mode, Parameters, Steps};
@@ -45,6 +49,9 @@ pub use preparation::{
     PrepareTask, Prepared, SharedPhrase, VisionModel, VisionModels,
 };
 pub use problem::{ErrorCode, Problem};
-pub use system::{Health, Limits, VersionView};
+pub use system::{
+    Check, DoctorView, Health, Limits, LoginLink, LoginRequest, SettingOrigin, SettingView, Settings, SettingsChange,
+    Verdict, VersionView,
+};
 pub use watch::{WatchRequest, WatchView, WatchedState, WatchedView, Watches};
 pub use worker::{Command, CreateTask, MemoryLevel, Report, Task, TrainTask};

@@ -64,6 +64,10 @@ pub struct CaptionRequest {
     #[serde(default)]
     #[schemars(length(max = 100), inner(length(min = 1, max = 100)), extend("examples" = [["green shirt"]]))]
     pub leave_out: Vec<String>,
+    /// Only these pictures; none for all.
+    #[serde(default)]
+    #[schemars(length(max = 5000), inner(length(min = 1, max = 1000)))]
+    pub pictures: Vec<String>,
 }
 
 /// Asks what is wrong with the pictures.

@@ -21,6 +21,109 @@ pub struct VersionView {
     pub device: String,
 }
 
+/// A link that logs a browser in, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoginLink {
+    /// Open this.
+    pub url: String,
+    /// Until when, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// Logs a browser in: by the code of a link, or by the token. The answer sets a cookie that scripts cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// The code of a link, or the token.
+    #[schemars(length(min = 1, max = 200))]
+    pub secret: String,
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SettingOrigin {
+    /// Nobody set it.
+    Default,
+    /// `config.toml`.
+    File,
+    /// A variable such as `CONCEPTD_PORT`.
+    Environment,
+    /// A flag of the command.
+    Flag,
+}
+
+/// A setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingView {
+    /// With a dot for what is inside, such as `limits.pictures`.
+    pub name: String,
+    /// What it is for.
+    pub help: String,
+    /// In effect.
+    pub value: serde_json::Value,
+    /// In `config.toml` now, if that is something else; in effect from the next start.
+    pub next: Option<serde_json::Value>,
+    /// Where the value in effect comes from.
+    pub origin: SettingOrigin,
+    /// Whether it can be changed here.
+    pub changeable: bool,
+}
+
+/// Every setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Settings {
+    /// The file that keeps them.
+    pub file: String,
+    /// By name.
+    pub items: Vec<SettingView>,
+}
+
+/// Changes settings in `config.toml`; they are in effect from the next start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsChange {
+    /// By name; null for the default.
+    pub values: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Well.
+    Ok,
+    /// Something is worse than it could be.
+    Warn,
+    /// Something does not work.
+    Fail,
+}
+
+/// What was looked at, what was found, and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// How it went.
+    pub verdict: Verdict,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// What `conceptd doctor` finds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DoctorView {
+    /// Whether nothing failed.
+    pub ok: bool,
+    /// The home folder.
+    pub home: String,
+    /// Everything that was looked at.
+    pub checks: Vec<Check>,
+}
+
 /// What is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -78,7 +78,7 @@ pub fn load(expanded: &mut String, loras: &[ApplyConcept], text: &str, spans: &[
     };
     let missing = loras.iter().filter(|lora| !written(&lora.concept));
     let tags: Vec<String> =
-        missing.map(|ApplyConcept { concept, strength }| format!("<lora:{concept}:{strength}>")).collect();
+        missing.map(|ApplyConcept { concept, strength, .. }| format!("<lora:{concept}:{strength}>")).collect();
     let tags = tags.join(" ");
     if tags.is_empty() {
         return;

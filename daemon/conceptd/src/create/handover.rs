@@ -19,7 +19,7 @@ pub fn create(asked: &Create, daemon: &Daemon) -> Result<(), Failure> {
     let mut concepts = Vec::new();
     for argument in &asked.concept {
         let (name, strength) = split_strength(argument).map_err(crate::usage)?;
-        concepts.push(ApplyConcept { concept: name.display().to_string(), strength });
+        concepts.push(ApplyConcept { concept: name.display().to_string(), strength, step: None });
     }
     let read = |path: &std::path::PathBuf| {
         fs::read(path).map(|bytes| BASE64_STANDARD.encode(bytes)).with_context(|| path.display().to_string())

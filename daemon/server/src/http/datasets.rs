@@ -134,6 +134,7 @@ pub async fn list(app: Data<App>, request: HttpRequest) -> Answer {
     let items = items.into_iter().map(|record| DatasetSummary {
         id: record.id,
         pictures: record.survey.pictures.len() as u64,
+        cover: record.survey.pictures.first().map(|picture| picture.sha256.clone()),
         bytes: record.bytes,
         created_at_ms: record.created_at_ms,
     });

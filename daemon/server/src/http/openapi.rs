@@ -2,7 +2,7 @@
 
 use super::routes;
 use actix_web::http::Method;
-use protocol::Problem;
+use protocol::{EventRecord, Problem};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -198,6 +198,8 @@ pub fn document() -> Value {
     let problem = generator.subschema_for::<Problem>();
     let content = json!({ "application/problem+json": { "schema": problem } });
     let problem = json!({ "description": "What went wrong, and what to do", "content": content });
+    // What a stream of events is made of; no route answers with one alone.
+    generator.subschema_for::<EventRecord>();
     let mut paths = Map::new();
     for entry in routes::table() {
         let methods: Map<String, Value> = entry

@@ -17,10 +17,11 @@ use actix_web::{
 };
 use protocol::{
     CaptionRequest, CaptionViews, Captions, ConceptChange, ConceptPage, ConceptView, CreationPage, CreationRequest,
-    CreationView, DatasetFromPath, DatasetPage, DatasetReport, DatasetView, ExamineRequest, FoundHosts, Health,
-    HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs, JobPage, JobView, Limits, LossCurve, ModelPage,
-    PlanView, PriorityChange, PromptRequest, PromptView, Samples, TrainRequest, UninstallRequest, VersionView,
-    VisionModels, WatchRequest, WatchView, Watches,
+    CreationView, DatasetChange, DatasetFromPath, DatasetPage, DatasetReport, DatasetView, DoctorView, ExamineRequest,
+    FoundHosts, Health, HostCheck, HostRequest, HostView, Hosts, InstallRequest, Installs, JobPage, JobView, Limits,
+    LoginLink, LoginRequest, LossCurve, ModelPage, PlanView, PreviewRequest, PriorityChange, PromoteRequest,
+    PromptRequest, PromptView, Samples, Settings, SettingsChange, Snapshots, TrainRequest, Trash, UninstallRequest,
+    VersionView, VisionModels, WatchRequest, WatchView, Watches,
 };
 
 /// A path, its methods with their documentation, and what answers them.
@@ -61,6 +62,10 @@ async fn wrong_method(request: HttpRequest) -> Answer {
     Ok(answer)
 }
 
+async fn soon() -> Answer {
+    Err(ApiError::not_found("such route yet"))
+}
+
 /// Every route.
 pub fn table() -> Vec<Entry> {
     let entry = |path, methods| Entry { path, methods };
@@ -76,6 +81,37 @@ pub fn table() -> Vec<Entry> {
         entry("/metrics", vec![(get("Counters for Prometheus").answers_as(200, "text/plain"), web::get().to(system::metrics))]),
         entry("/v1/version", vec![(get("Which daemon this is").answers::<VersionView>(200), web::get().to(system::version))]),
         entry("/v1/limits", vec![(get("What is refused").answers::<Limits>(200), web::get().to(system::limits))]),
+        entry(
+            "/v1/session",
+            vec![
+                (get("Whether whoever asks is logged in").answers_nothing(204), web::get().to(soon)),
+                (
+                    post("Log a browser in").reads::<LoginRequest>().answers_nothing(204),
+                    web::post().to(soon),
+                ),
+                (op(Method::DELETE, "Log a browser out").answers_nothing(204), web::delete().to(soon)),
+            ],
+        ),
+        entry(
+            "/v1/session/links",
+            vec![(post("A link that logs a browser in, once").answers::<LoginLink>(201), web::post().to(soon))],
+        ),
+        entry(
+            "/v1/settings",
+            vec![
+                (get("Every setting, and where it comes from").answers::<Settings>(200), web::get().to(soon)),
+                (
+                    op(Method::PATCH, "Change settings in config.toml; they are in effect from the next start")
+                        .reads::<SettingsChange>()
+                        .answers::<Settings>(200),
+                    web::patch().to(soon),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/doctor",
+            vec![(get("Check this machine and the settings").answers::<DoctorView>(200), web::get().to(soon))],
+        ),
         entry(
             "/v1/models",
             vec![(get("Checkpoints in the configured folders").paged().answers::<ModelPage>(200), web::get().to(system::models))],
@@ -96,7 +132,39 @@ pub fn table() -> Vec<Entry> {
         ),
         entry(
             "/v1/datasets/{id}",
-            vec![(get("What a data set holds").answers::<DatasetView>(200), web::get().to(datasets::get))],
+            vec![
+                (get("What a data set holds").answers::<DatasetView>(200), web::get().to(datasets::get)),
+                (
+                    op(Method::PATCH, "Leave pictures out, or move their crops; pictures that are not named stay as they are")
+                        .reads::<DatasetChange>()
+                        .answers::<DatasetView>(200),
+                    web::patch().to(soon),
+                ),
+                (op(Method::DELETE, "Move a data set to the trash").answers_nothing(204), web::delete().to(soon)),
+            ],
+        ),
+        entry(
+            "/v1/datasets/{id}/files",
+            vec![(
+                post("Make a data set of another's files and uploaded ones; what was written and decided comes along")
+                    .reads_files("files")
+                    .answers::<DatasetView>(201),
+                web::post().to(soon),
+            )],
+        ),
+        entry(
+            "/v1/datasets/{id}/thumbnails/{picture}",
+            vec![(
+                get("A small copy of a picture, by the SHA-256 of its pixels").answers_as(200, "image/jpeg"),
+                web::get().to(soon),
+            )],
+        ),
+        entry(
+            "/v1/datasets/{id}/masks/{picture}",
+            vec![(
+                get("Its mask: the one beside it, or as the last examination made it").answers_as(200, "image/png"),
+                web::get().to(soon),
+            )],
         ),
         entry(
             "/v1/datasets/{id}/captions",
@@ -188,6 +256,17 @@ pub fn table() -> Vec<Entry> {
             vec![(post("Draw sample pictures at the next step").answers::<JobView>(200), web::post().to(jobs::sample))],
         ),
         entry(
+            "/v1/jobs/{id}/request",
+            vec![(get("What was asked").answers::<TrainRequest>(200), web::get().to(soon))],
+        ),
+        entry(
+            "/v1/jobs/{id}/snapshots",
+            vec![(
+                get("What can be drawn with and promoted, and how models judged it").answers::<Snapshots>(200),
+                web::get().to(soon),
+            )],
+        ),
+        entry(
             "/v1/jobs/{id}/priority",
             vec![(
                 op(Method::PUT, "Move a training in the queue").reads::<PriorityChange>().answers::<JobView>(200),
@@ -243,7 +322,37 @@ pub fn table() -> Vec<Entry> {
         ),
         entry(
             "/v1/concepts/{id}/preview",
-            vec![(get("Base beside concept").answers_as(200, "image/png"), web::get().to(concepts::preview))],
+            vec![
+                (get("Base beside concept, or the picture that was chosen").answers_as(200, "image/png"), web::get().to(concepts::preview)),
+                (
+                    op(Method::PUT, "Take a created picture as its preview")
+                        .reads::<PreviewRequest>()
+                        .answers::<ConceptView>(200),
+                    web::put().to(soon),
+                ),
+            ],
+        ),
+        entry(
+            "/v1/concepts/{id}/report",
+            vec![(get("How it was trained: plan, curves, prompts").answers_json(200), web::get().to(soon))],
+        ),
+        entry(
+            "/v1/concepts/{id}/promote",
+            vec![(
+                post("Make a version of it out of another snapshot of its job")
+                    .reads::<PromoteRequest>()
+                    .answers::<ConceptView>(201),
+                web::post().to(soon),
+            )],
+        ),
+        entry("/v1/trash", vec![(get("Deleted concepts").answers::<Trash>(200), web::get().to(soon))]),
+        entry(
+            "/v1/trash/{id}",
+            vec![(op(Method::DELETE, "Delete it for good").answers_nothing(204), web::delete().to(soon))],
+        ),
+        entry(
+            "/v1/trash/{id}/restore",
+            vec![(post("Take a concept back").answers::<ConceptView>(200), web::post().to(soon))],
         ),
         entry(
             "/v1/concepts/{id}/install",

@@ -1,0 +1,36 @@
+// Line drawings of 24 x 24 that stand beside words.
+const paths = {
+    add: "M12 5v14M5 12h14",
+    run: "M5 19V9m5 10V5m5 14v-7m5 7V8",
+    grid: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
+    brush: "M4 20c3 0 5-1 5-4a2.5 2.5 0 0 1 5 0M13 14 20 5l-1-1-9 7",
+    gear: "M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM12 3v3m0 12v3M3 12h3m12 0h3M5.6 5.6l2.2 2.2m8.4 8.4 2.2 2.2m0-12.8-2.2 2.2m-8.4 8.4-2.2 2.2",
+    copy: "M9 9h11v11H9zM15 9V4H4v11h5",
+    trash: "M4 7h16M9 7V4h6v3m3 0-1 13H7L6 7m4 4v5m4-5v5",
+    up: "M12 19V5m-6 6 6-6 6 6",
+    down: "M12 5v14m6-6-6 6-6-6",
+    close: "M6 6l12 12M18 6 6 18",
+    pictures: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
+    pause: "M9 5v14M15 5v14",
+    play: "M8 5l11 7-11 7z",
+    stop: "M6 6h12v12H6z",
+    download: "M12 4v11m-5-5 5 5 5-5M5 20h14",
+    check: "M5 13l4 4L19 7",
+    warn: "M12 4 2.5 20h19zM12 10v4m0 3h.01",
+    back: "M19 12H5m6-6-6 6 6 6",
+    search: "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l5 5",
+    edit: "M4 20h4L19 9l-4-4L4 16z",
+    eye: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7zM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
+} as const;
+
+/** The names of the drawings. */
+export type IconName = keyof typeof paths;
+
+/** A drawing; it says nothing by itself, so that a word or a label belongs beside it. */
+export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
+    return (
+        <svg width={size} height={size} viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+            <path d={paths[name]} />
+        </svg>
+    );
+}

@@ -1,0 +1,4 @@
+// Concepts.
+export function Concepts({ rest }: { rest: string[] }) {
+    return <p>{rest.join("/")}</p>;
+}

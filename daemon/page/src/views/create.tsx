@@ -1,0 +1,4 @@
+// Create.
+export function Create({ rest }: { rest: string[] }) {
+    return <p>{rest.join("/")}</p>;
+}

@@ -1,0 +1,60 @@
+// Logging in: by a link of `conceptd open`, or by the token.
+import { useState } from "preact/hooks";
+import { ask, GET, loggedIn, POST, Refused, Unreachable, wordsOf } from "../api/client";
+import { Button } from "../parts/button";
+import { TextField } from "../parts/field";
+import { text } from "../text";
+
+/** Uses the code of a link if the address has one, and finds out whether this browser is logged in. */
+export async function enter(): Promise<void> {
+    const code = new URLSearchParams(location.hash.slice(1)).get("login");
+    if (code) {
+        // A code counts once; it has no place in the history.
+        history.replaceState(null, "", location.pathname);
+        dispatchEvent(new HashChangeEvent("hashchange"));
+        await ask(POST("/v1/session", { body: { secret: code } })).catch(() => undefined);
+    }
+    for (;;) {
+        try {
+            await ask(GET("/v1/session"));
+            loggedIn.value = true;
+            return;
+        } catch (error) {
+            if (!(error instanceof Unreachable)) {
+                loggedIn.value = false;
+                return;
+            }
+            await new Promise((done) => setTimeout(done, 1000));
+        }
+    }
+}
+
+/** The form for who is not. */
+export function Login() {
+    const [token, setToken] = useState("");
+    const [wrong, setWrong] = useState<string>();
+    const [busy, setBusy] = useState(false);
+    const submit = async (event: Event) => {
+        event.preventDefault();
+        setBusy(true);
+        try {
+            await ask(POST("/v1/session", { body: { secret: token.trim() } }));
+            loggedIn.value = true;
+        } catch (error) {
+            setWrong(error instanceof Refused && error.problem.status === 401 ? text.login.wrong : wordsOf(error));
+        }
+        setBusy(false);
+    };
+    return (
+        <main class="login">
+            <form class="card stack" onSubmit={(event) => void submit(event)}>
+                <img src="/page/icon.svg" alt="" width={48} height={48} />
+                <h1>{text.login.title}</h1>
+                <p>{text.login.open}</p>
+                <pre class="notice">conceptd open</pre>
+                <TextField label={text.login.token} hint={text.login.hint} wrong={wrong} type="password" autocomplete="current-password" value={token} onInput={setToken} />
+                <Button kind="main" type="submit" busy={busy} disabled={!token.trim()}>{text.login.enter}</Button>
+            </form>
+        </main>
+    );
+}

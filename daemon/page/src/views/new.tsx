@@ -1,0 +1,4 @@
+// NewConcept.
+export function NewConcept({ rest }: { rest: string[] }) {
+    return <p>{rest.join("/")}</p>;
+}

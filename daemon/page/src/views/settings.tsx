@@ -1,0 +1,4 @@
+// Settings.
+export function Settings({ rest }: { rest: string[] }) {
+    return <p>{rest.join("/")}</p>;
+}

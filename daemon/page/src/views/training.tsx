@@ -1,0 +1,4 @@
+// Training.
+export function Training({ rest }: { rest: string[] }) {
+    return <p>{rest.join("/")}</p>;
+}
