@@ -21,7 +21,7 @@ export async function enter(): Promise<void> {
             return;
         } catch (error) {
             if (!(error instanceof Unreachable)) {
-                loggedIn.value = false;
+                loggedIn.value = !(error instanceof Refused && error.problem.status === 401);
                 return;
             }
             await new Promise((done) => setTimeout(done, 1000));
