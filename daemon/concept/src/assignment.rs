@@ -141,8 +141,8 @@ fn read_pictures(
     observer: &mut dyn Observer,
 ) -> Result<(Latents, [u8; 32])> {
     observer.see(&Event::Stage { stage: Stage::Latents });
-    let (masks, focuses) = (task.masks.clone(), task.focuses.clone());
-    let options = Options { masks, focuses, ..picture_options(plan.resolution, plan.crop, &task.limits) };
+    let (masks, focuses, left_out) = (task.masks.clone(), task.focuses.clone(), task.left_out.clone());
+    let options = Options { masks, focuses, left_out, ..picture_options(plan.resolution, plan.crop, &task.limits) };
     let scale = base.checkpoint.architecture().family.latent_scale();
     let mut latents = Latents::new(scale, folder.path());
     // Loaded with the first picture: without any, the error should not wait for it.

@@ -10,8 +10,7 @@ use crate::{
     serve::{Flags, settings},
 };
 use clap::Args;
-use serde::Serialize;
-use serde_json::json;
+use protocol::{Check, DoctorView, Verdict};
 use server::{Config, Home};
 
 #[derive(Args)]
@@ -20,45 +19,13 @@ pub struct Doctor {
     reach: Reach,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// What was looked at, what was found, and how to mend it.
-#[derive(Debug, Serialize)]
-struct Check {
-    name: &'static str,
-    verdict: Verdict,
-    found: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<String>,
-}
-
-impl Check {
-    fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, verdict: Verdict::Ok, found: found.into(), fix: None }
-    }
-
-    fn warn(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, verdict: Verdict::Warn, found: found.into(), fix: Some(fix.into()) }
-    }
-
-    fn fail(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, ..Self::warn(name, found, fix) }
-    }
-}
-
 impl Doctor {
     pub fn run(self) -> Result<(), Failure> {
         let home = self.reach.home.home();
         let checks = checks(&home);
-        let well = checks.iter().all(|check| check.verdict != Verdict::Fail);
+        let ok = checks.iter().all(|check| check.verdict != Verdict::Fail);
         if self.reach.json {
-            print_json(&json!({ "ok": well, "home": home.path(), "checks": checks }))?;
+            print_json(&DoctorView { ok, home: home.path().display().to_string(), checks })?;
         } else {
             for Check { name, verdict, found, fix } in &checks {
                 let verdict = match verdict {
@@ -72,7 +39,7 @@ impl Doctor {
                 }
             }
         }
-        if well { Ok(()) } else { Err(Failure::Said) }
+        if ok { Ok(()) } else { Err(Failure::Said) }
     }
 }
 

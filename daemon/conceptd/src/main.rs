@@ -53,6 +53,8 @@ enum Command {
     Grid(grid::Grid),
     /// Run the daemon: HTTP API, queue, workers, library.
     Serve(serve::Serve),
+    /// Open the daemon's page in the browser, logged in.
+    Open(serve::Open),
     /// Say whether a daemon runs, what it is at and what waits.
     Status(status::Status),
     /// The daemon's trainings: list, watch, change.
@@ -132,6 +134,7 @@ fn main() -> ExitCode {
         Command::Promote(promote) => promote.run(),
         Command::Grid(grid) => grid.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Open(open) => open.run(),
         Command::Status(status) => status.run(),
         Command::Jobs(jobs) => jobs.run(),
         Command::Concepts(concepts) => concepts.run(),

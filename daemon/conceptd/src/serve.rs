@@ -1,7 +1,12 @@
 //! `conceptd serve`, and what belongs to a running daemon: its settings and its token.
 
-use crate::{Failure, interrupt};
+use crate::{
+    Failure,
+    client::{Reach, print_json},
+    interrupt,
+};
 use clap::Args;
+use protocol::LoginLink;
 use serde_json::{Value, json};
 use server::{Config, Home, Layered};
 use std::{net::IpAddr, path::PathBuf};
@@ -28,6 +33,9 @@ impl HomeFlag {
 pub struct Serve {
     #[command(flatten)]
     home: HomeFlag,
+    /// Open the page in the browser.
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     flags: Flags,
 }
@@ -89,15 +97,52 @@ pub fn settings(home: &Home, flags: &Flags) -> Result<Layered, Failure> {
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
         let home = self.home.home();
-        let Layered { config, .. } = settings(&home, &self.flags)?;
-        listen_to_logs(&home, &config)?;
+        let settings = settings(&home, &self.flags)?;
+        listen_to_logs(&home, &settings.config)?;
         interrupt::listen()?;
-        let ready = |beacon: &server::Beacon| println!("conceptd listens on {}", beacon.url);
+        let ready = |beacon: &server::Beacon, link: &str| {
+            println!("conceptd listens on {}", beacon.url);
+            match self.open {
+                true => show(link),
+                false => println!("its page, for one browser within ten minutes: {link} (`conceptd open` makes another)"),
+            }
+        };
         let program = std::env::current_exe()?;
-        match server::serve(home, config, program, ready, interrupt::asked) {
+        match server::serve(home, settings, program, ready, interrupt::asked) {
             Err(error @ server::Error::Taken(_)) => Err(crate::usage(error)),
             result => Ok(result?),
         }
+    }
+}
+
+/// Opens a link in the browser, and prints it for where there is none.
+pub fn show(link: &str) {
+    println!("{link}");
+    if let Err(error) = open::that_detached(link) {
+        eprintln!("no browser could be opened ({error}); open the link yourself");
+    }
+}
+
+#[derive(Args)]
+pub struct Open {
+    #[command(flatten)]
+    reach: Reach,
+    /// Print the link alone.
+    #[arg(long)]
+    print: bool,
+}
+
+impl Open {
+    /// Opens the daemon's page, logged in.
+    pub fn run(self) -> Result<(), Failure> {
+        let daemon = self.reach.daemon()?;
+        let link: LoginLink = daemon.write("POST", "/v1/session/links", &json!({}))?;
+        match (self.reach.json, self.print) {
+            (true, _) => print_json(&link)?,
+            (false, true) => println!("{}", link.url),
+            (false, false) => show(&link.url),
+        }
+        Ok(())
     }
 }
 

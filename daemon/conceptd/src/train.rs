@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use concept::{Bundle, Manner, Observer, RunFolder};
 use protocol::{Courtesy, Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -140,6 +140,7 @@ impl Train {
             captions: BTreeMap::new(),
             masks: BTreeMap::new(),
             focuses: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             findings: BTreeMap::new(),
             eyes: eyes(&home, &config),
             name: self.name,

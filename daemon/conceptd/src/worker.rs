@@ -1,11 +1,12 @@
 //! `conceptd worker`: one task for a daemon, told and reported as lines of JSON.
 
+mod survey;
+
 use crate::{Failure, scores, spill::Spill};
 use clap::Args;
 use concept::{Applied, Bundle, Manner, Observer, Painter, PictureRequest, RunFolder, base_digest, usual_side};
 use protocol::{
-    Command, CreateTask, ErrorCode, Event, JobFailure, PictureView, PrepareTask, Report, SkippedFile, Survey, Task,
-    TrainTask,
+    Command, CreateTask, ErrorCode, Event, JobFailure, PrepareTask, Report, Task, TrainTask,
 };
 use server::platform;
 use std::{
@@ -19,6 +20,7 @@ use std::{
     thread,
     time::Duration,
 };
+use survey::survey;
 
 /// Time between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -63,7 +65,7 @@ impl Worker {
             }
         });
         match task {
-            Task::Survey { paths, limits } => match survey(&paths, &limits) {
+            Task::Survey { paths, limits, thumbnails } => match survey(&paths, &limits, thumbnails.as_deref()) {
                 Ok(survey) => say(&Report::Surveyed(survey)),
                 Err(error) => say(&Report::Failed(JobFailure { code: ErrorCode::Dataset, reason: error.to_string() })),
             },
@@ -82,30 +84,6 @@ fn say(report: &Report) {
         let mut out = stdout().lock();
         let _ = out.write_all(&line).and_then(|()| out.flush());
     }
-}
-
-fn survey(paths: &[PathBuf], limits: &protocol::Limits) -> Result<Survey, dataset::Error> {
-    // Nothing is fitted: this is only a look.
-    let options = concept::picture_options(0, protocol::Crop::Center, limits);
-    let mut pictures = Vec::new();
-    let found = dataset::scan(paths, &options, &dataset::Captions::new(), &mut |photo| {
-        let (width, height) = photo.original;
-        pictures.push(PictureView {
-            name: photo.name,
-            width,
-            height,
-            caption: photo.caption,
-            mask: photo.mask.is_some(),
-            repeats: photo.repeats,
-            sha256: concept::hex(&photo.digest),
-            used: true,
-            focus: None,
-        });
-        Ok::<_, dataset::Error>(())
-    })?;
-    pictures.sort_by(|a, b| a.name.cmp(&b.name));
-    let skipped = found.skipped.iter().map(|s| SkippedFile { name: s.name.clone(), reason: s.reason.clone() });
-    Ok(Survey { pictures, skipped: skipped.collect(), notes: found.notes.clone() })
 }
 
 /// Passes events on, and watches memory.

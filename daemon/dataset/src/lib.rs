@@ -19,7 +19,7 @@ pub use scan::scan;
 use image::{GrayImage, RgbImage};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -42,6 +42,8 @@ pub struct Options {
     pub focuses: BTreeMap<String, [f32; 4]>,
     /// Files of masks by picture, for pictures that have none beside them.
     pub masks: BTreeMap<String, PathBuf>,
+    /// Pictures that are passed over.
+    pub left_out: BTreeSet<String>,
 }
 
 impl Options {
@@ -54,6 +56,7 @@ impl Options {
             frames: Frames::default(),
             focuses: BTreeMap::new(),
             masks: BTreeMap::new(),
+            left_out: BTreeSet::new(),
         }
     }
 }

@@ -119,6 +119,10 @@ impl<'a, E: From<Error>> Scan<'a, E> {
             return self.found.notes.push(format!("{name} shows the same as {first} and is left out"));
         }
         self.seen.insert(digest, name.clone());
+        // Its copies are not wanted either.
+        if self.options.left_out.contains(&name) {
+            return;
+        }
         let stem = stem_of(file);
         let caption = match self.captions.get(&name) {
             Some(given) => given.clone(),

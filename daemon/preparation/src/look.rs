@@ -193,6 +193,7 @@ fn options(task: &PrepareTask) -> Options {
             ..Limits::default()
         },
         frames: Frames::default(),
+        left_out: task.left_out.clone(),
         ..Options::new(0, crop(task.crop))
     }
 }

@@ -158,6 +158,9 @@ impl Lookout<'_> {
 
     /// Where the crop is moved to; none for the middle.
     fn focus(&self, photo: &Photo, faces: Option<&[FaceBox]>, record: &PictureRecord) -> Option<[f32; 4]> {
+        if let Some(chosen) = self.task.focuses.get(&photo.name) {
+            return Some(*chosen);
+        }
         let face = || {
             let (width, height) = photo.image.dimensions();
             let face = examiner::main_face(faces?, (width, height))?;

@@ -78,6 +78,8 @@ fn wish(task: &TrainTask, folder: &Path) -> PrepareTask {
     PrepareTask {
         pictures: task.pictures.clone(),
         limits: task.limits.clone(),
+        left_out: task.left_out.clone(),
+        focuses: task.focuses.clone(),
         captions: task.captions.clone(),
         eyes: task.eyes.clone(),
         mode: task.mode,
@@ -127,7 +129,9 @@ fn take(task: &mut TrainTask, folder: &Path, prepared: Prepared) {
     let (captions, masks) = given(folder);
     task.captions.extend(captions);
     task.masks.extend(masks);
-    task.focuses.extend(prepared.focuses);
+    for (picture, focus) in prepared.focuses {
+        task.focuses.entry(picture).or_insert(focus);
+    }
     for picture in prepared.examined.iter().flat_map(|report| &report.pictures) {
         for code in &picture.findings {
             let name = serde_json::to_value(code).ok().and_then(|name| name.as_str().map(str::to_owned));

@@ -3,7 +3,10 @@
 use crate::{Limits, Mode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// Which part of a picture is learnt most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -212,6 +215,10 @@ pub struct PrepareTask {
     pub pictures: Vec<PathBuf>,
     /// What is refused.
     pub limits: Limits,
+    /// Pictures that are not looked at.
+    pub left_out: BTreeSet<String>,
+    /// Where a user says that the subjects are, before what models see: left, top, right and bottom as shares of the sides.
+    pub focuses: BTreeMap<String, [f32; 4]>,
     /// Captions in place of those beside the pictures.
     pub captions: BTreeMap<String, Option<String>>,
     /// What to look with.
@@ -246,6 +253,8 @@ impl PrepareTask {
         Self {
             pictures: Vec::new(),
             limits: Limits::default(),
+            left_out: BTreeSet::new(),
+            focuses: BTreeMap::new(),
             captions: BTreeMap::new(),
             eyes: Eyes::default(),
             mode,

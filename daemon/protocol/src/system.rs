@@ -113,6 +113,23 @@ pub struct Check {
     pub fix: Option<String>,
 }
 
+impl Check {
+    /// It is well.
+    pub fn ok(name: &str, found: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), verdict: Verdict::Ok, found: found.into(), fix: None }
+    }
+
+    /// It is worse than it could be.
+    pub fn warn(name: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), verdict: Verdict::Warn, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    /// It does not work.
+    pub fn fail(name: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fail, ..Self::warn(name, found, fix) }
+    }
+}
+
 /// What `conceptd doctor` finds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoctorView {

@@ -2,7 +2,10 @@
 
 use crate::{Event, Eyes, JobFailure, Limits, Mode, Parameters, Prediction, PrepareTask, Prepared, Survey};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// How hard a run saves memory. Each level gives up speed for room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub enum Task {
         paths: Vec<PathBuf>,
         /// What is refused.
         limits: Limits,
+        /// The folder that receives a small copy of each picture.
+        thumbnails: Option<PathBuf>,
     },
     /// Look at pictures: captions, examination, masks.
     Prepare(Box<PrepareTask>),
@@ -54,6 +59,8 @@ pub struct TrainTask {
     pub pictures: Vec<PathBuf>,
     /// What is refused.
     pub limits: Limits,
+    /// Pictures that are not learnt.
+    pub left_out: BTreeSet<String>,
     /// Prompts in place of those beside the pictures.
     pub captions: BTreeMap<String, Option<String>>,
     /// Masks in place of none: files by picture.

@@ -1,16 +1,19 @@
 //! What every part of the daemon shares.
 
 use crate::{
-    Config, Home, Result,
+    Config, Home, Layered, Result,
     jobs::Controls,
     metrics::Metrics,
     models::Models,
     platform,
     preparing::Looking,
+    session::Sessions,
     store::{Document, Store},
     watch::Watching,
 };
+use protocol::SettingOrigin;
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -24,8 +27,10 @@ pub struct App {
     pub config: Config,
     /// Everything that is known.
     pub(crate) store: Store,
+    /// Where its settings come from.
+    pub(crate) origins: BTreeMap<String, SettingOrigin>,
     /// What requests must show.
-    pub(crate) token: String,
+    pub(crate) sessions: Sessions,
     /// The program that workers run.
     pub(crate) program: PathBuf,
     /// The port that is listened on.
@@ -55,7 +60,8 @@ impl App {
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn open(home: Home, config: Config, token: String, program: PathBuf, port: u16) -> Result<Self> {
+    pub fn open(home: Home, settings: Layered, token: String, program: PathBuf, port: u16) -> Result<Self> {
+        let Layered { config, origins } = settings;
         let store = Store::open(&home.database())?;
         let memory_budget = match config.memory_budget {
             0 => platform::memory_bytes() / 10 * 9,
@@ -65,8 +71,9 @@ impl App {
             models: Models::new(&home, &config),
             home,
             config,
+            origins,
             store,
-            token,
+            sessions: Sessions::new(token),
             program,
             port,
             controls: Controls::default(),

@@ -1,13 +1,18 @@
 //! Settings: defaults, then the file, then the environment, then flags. One place, and each value knows where it is from.
 
 use crate::{Error, Home, Result};
-use protocol::{Courtesy, Limits};
+use protocol::{Courtesy, Limits, SettingOrigin as Origin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 /// Everything that can be set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The address that is listened on. Others than loopback open the daemon to the network.
@@ -73,20 +78,6 @@ impl Default for Config {
     }
 }
 
-/// Where a value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// Nobody set it.
-    Default,
-    /// `config.toml`.
-    File,
-    /// A variable such as `CONCEPTD_PORT`.
-    Environment,
-    /// A flag of the command.
-    Flag,
-}
-
 /// The settings with where each comes from.
 pub struct Layered {
     /// The settings in effect.
@@ -124,10 +115,8 @@ pub fn layered(
     let file = home.config_file();
     match std::fs::read_to_string(&file) {
         Ok(text) => {
-            let whence = file.display().to_string();
-            let table: toml::Table = text.parse().map_err(|error| Error::Config(format!("{whence}: {error}")))?;
-            for (key, value) in flat(serde_json::to_value(table).map_err(Error::bug)?) {
-                set(key, value, Origin::File, &whence)?;
+            for (key, value) in in_file(&text, &file)? {
+                set(key, value, Origin::File, &file.display().to_string())?;
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -146,6 +135,15 @@ pub fn layered(
     }
     let config = nested(&values).map_err(|error| Error::Config(error.to_string()))?;
     Ok(Layered { config, origins })
+}
+
+/// The values of a `config.toml` by dotted name.
+///
+/// # Errors
+/// If it is no TOML.
+pub fn in_file(text: &str, file: &Path) -> Result<Map<String, Value>> {
+    let table: toml::Table = text.parse().map_err(|error| Error::Config(format!("{}: {error}", file.display())))?;
+    Ok(flat(serde_json::to_value(table).map_err(Error::bug)?))
 }
 
 /// What the server that describes pictures wants to be shown: a variable, since settings are printed.
@@ -168,8 +166,27 @@ fn from_text(text: &str, default: &Value) -> Value {
     }
 }
 
+/// The settings of a running daemon as another of our processes reads them from its environment: flags, which it is not
+/// given, as variables.
+pub fn as_variables(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<(String, String)> {
+    let values = flat(serde_json::to_value(config).unwrap_or_default());
+    let flags = values.into_iter().filter(|(key, _)| origins.get(key) == Some(&Origin::Flag));
+    let variable = |(key, value): (String, Value)| {
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            Value::Array(parts) => {
+                let parts = parts.iter().filter_map(Value::as_str);
+                std::env::join_paths(parts).ok()?.into_string().ok()?
+            }
+            value => value.to_string(),
+        };
+        Some((format!("{PREFIX}{}", key.replace('.', "_").to_uppercase()), text))
+    };
+    flags.filter_map(variable).collect()
+}
+
 /// Nested objects as dotted names.
-fn flat(value: Value) -> Map<String, Value> {
+pub fn flat(value: Value) -> Map<String, Value> {
     let mut out = Map::new();
     for (key, value) in value.as_object().cloned().unwrap_or_default() {
         match value {

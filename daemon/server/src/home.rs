@@ -74,6 +74,11 @@ impl Home {
         self.0.join("prepared").join(id)
     }
 
+    /// Small copies of the pictures of a data set.
+    pub fn thumbnails(&self, id: &str) -> PathBuf {
+        self.0.join("thumbnails").join(id)
+    }
+
     /// Models that look at pictures.
     pub fn eyes(&self) -> PathBuf {
         self.0.join("captioners")
@@ -114,6 +119,11 @@ impl Home {
         let _ = fs::remove_dir_all(self.0.join("staging"));
     }
 
+    /// What was deleted.
+    pub fn trash(&self) -> PathBuf {
+        self.0.join("trash")
+    }
+
     /// Moves what was deleted to the trash, from where a user can take it back.
     ///
     /// # Errors
@@ -122,7 +132,7 @@ impl Home {
         if !path.exists() {
             return Ok(());
         }
-        let trash = self.0.join("trash").join(crate::id("t")?);
+        let trash = self.trash().join(crate::id("t")?);
         fs::create_dir_all(&trash).map_err(Error::disk(&trash))?;
         let to = trash.join(path.file_name().unwrap_or_default());
         fs::rename(path, &to).map_err(Error::disk(path))

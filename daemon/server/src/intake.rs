@@ -21,9 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 ///
 /// # Errors
 /// If no worker can be started.
-pub async fn survey(app: &Arc<App>, folder: &Path) -> Result<std::result::Result<Survey, JobFailure>> {
+async fn survey(app: &Arc<App>, folder: &Path, thumbnails: &Path) -> Result<std::result::Result<Survey, JobFailure>> {
     let _turn = app.surveys.acquire().await.map_err(Error::bug)?;
-    let task = Task::Survey { paths: vec![folder.to_owned()], limits: app.config.limits.clone() };
+    let task = Task::Survey {
+        paths: vec![folder.to_owned()],
+        limits: app.config.limits.clone(),
+        thumbnails: Some(thumbnails.to_owned()),
+    };
     let mut worker = Worker::start(&app.program, &task, &app.home.path().join("logs").join("surveys.txt")).await?;
     let died = |reason| JobFailure { code: ErrorCode::Dataset, reason };
     loop {
@@ -44,7 +48,8 @@ pub async fn survey(app: &Arc<App>, folder: &Path) -> Result<std::result::Result
 /// Uploads are not read again to compare bodies: the key alone counts.
 const ANY_BODY: &str = "upload";
 
-/// Looks through what was staged and makes the data set `id` of it, once for a key.
+/// Looks through what was staged and makes the data set `id` of it, once for a key. What was written and decided about the
+/// pictures of `before` comes along.
 ///
 /// # Errors
 /// If the disk or the database refuses. What cannot be used is no error.
@@ -53,16 +58,24 @@ pub async fn keep(
     staged: &Path,
     id: String,
     key: Option<String>,
+    before: Option<DatasetRecord>,
 ) -> Result<std::result::Result<Submitted<DatasetRecord>, JobFailure>> {
-    let survey = match survey(app, staged).await? {
-        Ok(survey) => survey,
-        Err(failure) => return Ok(Err(failure)),
-    };
+    let thumbnails = app.home.thumbnails(&id);
     let most = app.config.limits.pictures;
-    if survey.pictures.len() as u64 > most {
-        let reason = format!("there are {} pictures; the limit is {most}", survey.pictures.len());
-        return Ok(Err(JobFailure { code: ErrorCode::TooLarge, reason }));
-    }
+    let surveyed = match survey(app, staged, &thumbnails).await? {
+        Ok(survey) if survey.pictures.len() as u64 > most => {
+            let reason = format!("there are {} pictures; the limit is {most}", survey.pictures.len());
+            Err(JobFailure { code: ErrorCode::TooLarge, reason })
+        }
+        surveyed => surveyed,
+    };
+    let survey = match surveyed {
+        Ok(survey) => survey,
+        Err(failure) => {
+            let _ = fs::remove_dir_all(thumbnails);
+            return Ok(Err(failure));
+        }
+    };
     let (app, staged) = (app.clone(), staged.to_owned());
     let kept = crate::blocking(move || {
         let folder = app.home.dataset(&id);
@@ -75,24 +88,68 @@ pub async fn keep(
             fs::remove_dir_all(&folder).map_err(Error::disk(&folder))?;
         }
         fs::rename(&staged, &folder).map_err(Error::disk(&staged))?;
-        let record = DatasetRecord {
-            bytes,
-            id,
-            created_at_ms: now_ms(),
-            survey,
-            captions: Default::default(),
-            described: Default::default(),
-            shared: Vec::new(),
-            report: None,
+        let record = match before {
+            Some(before) => DatasetRecord { bytes, id, created_at_ms: now_ms(), survey, report: None, ..before },
+            None => DatasetRecord {
+                bytes,
+                id,
+                created_at_ms: now_ms(),
+                survey,
+                captions: Default::default(),
+                described: Default::default(),
+                shared: Vec::new(),
+                report: None,
+                choices: Default::default(),
+            },
         };
         let submitted = app.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY)))?;
         // The same upload ran beside this one and was faster.
         if let Submitted::Earlier(_) = submitted {
             app.home.discard(&folder)?;
+            let _ = fs::remove_dir_all(thumbnails);
         }
         Ok(submitted)
     });
     kept.await.map(Ok)
+}
+
+/// Puts the files of two folders into the new folder `all`. Where a name is taken, all new ones go into a folder of their
+/// own: prompts and masks stay beside their pictures.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn together(old: &Path, new: &Path, all: &Path) -> Result<()> {
+    copy_tree(old, all)?;
+    let names = |folder: &Path| -> Result<Vec<String>> {
+        let entries = fs::read_dir(folder).map_err(Error::disk(folder))?;
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().to_lowercase())).collect())
+    };
+    let taken = names(all)?;
+    let clash = names(new)?.iter().any(|name| taken.contains(name));
+    let mut free = (1..).map(|number| format!("added-{number}")).filter(|name| !taken.contains(name));
+    let to = match free.next().filter(|_| clash) {
+        Some(folder) => all.join(folder),
+        None => all.to_owned(),
+    };
+    fs::create_dir_all(&to).map_err(Error::disk(&to))?;
+    for entry in fs::read_dir(new).map_err(Error::disk(new))? {
+        let entry = entry.map_err(Error::disk(new))?;
+        fs::rename(entry.path(), to.join(entry.file_name())).map_err(Error::disk(&to))?;
+    }
+    Ok(())
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(Error::disk(to))?;
+    for entry in fs::read_dir(from).map_err(Error::disk(from))? {
+        let entry = entry.map_err(Error::disk(from))?;
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy_tree(&entry.path(), &target)?,
+            false => drop(reflink_copy::reflink_or_copy(entry.path(), &target).map_err(Error::disk(&target))?),
+        }
+    }
+    Ok(())
 }
 
 /// Names that Windows keeps for devices.

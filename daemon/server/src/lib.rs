@@ -18,12 +18,15 @@ mod models;
 mod planning;
 pub mod platform;
 mod preparing;
+mod session;
+mod settings;
 mod store;
+mod trash;
 mod watch;
 
 pub use app::App;
 pub use blobs::Blobs;
-pub use config::{Config, Layered, Origin, layered};
+pub use config::{Config, Layered, layered};
 pub use error::{Error, Result};
 pub use home::{Beacon, Home, write_whole};
 pub use http::openapi;
@@ -45,17 +48,19 @@ const ANSWERING: usize = 2;
 /// How long what was made for an idempotency key is remembered.
 const REMEMBERED_MS: i64 = 7 * 24 * 3600 * 1000;
 
-/// Serves until the process is asked to end. `ready` is called once requests are answered.
+/// Serves until the process is asked to end. `ready` is called once requests are answered, with a link that logs one
+/// browser in.
 ///
 /// # Errors
 /// If the home is taken, the port is taken, or the database cannot be opened.
 pub fn serve(
     home: Home,
-    config: Config,
+    settings: Layered,
     program: std::path::PathBuf,
-    ready: impl FnOnce(&Beacon),
+    ready: impl FnOnce(&Beacon, &str),
     asked_to_stop: impl Fn() -> bool + 'static,
 ) -> Result<()> {
+    let config = &settings.config;
     let _lock = home.lock()?;
     let token = home.token()?;
     let address = (config.address, config.port);
@@ -69,7 +74,7 @@ pub fn serve(
         std::net::IpAddr::V4(address) => format!("http://{address}:{port}"),
     };
     let beacon = Beacon { pid: std::process::id(), port, url, version: env!("CARGO_PKG_VERSION").into() };
-    let app = Arc::new(App::open(home.clone(), config, token, program, port)?);
+    let app = Arc::new(App::open(home.clone(), settings, token, program, port)?);
     jobs::recover(&app.store)?;
     home.clear_staging();
     installs::tidy(&app)?;
@@ -84,7 +89,7 @@ async fn run(
     listener: TcpListener,
     listen: impl Fn(std::io::Error) -> Error,
     beacon: Beacon,
-    ready: impl FnOnce(&Beacon),
+    ready: impl FnOnce(&Beacon, &str),
     asked_to_stop: impl Fn() -> bool + 'static,
 ) -> Result<()> {
     let data = actix_web::web::Data::from(app.clone());
@@ -103,7 +108,7 @@ async fn run(
     installs::keep_tidy(app.clone());
     tokio::task::spawn_local(watch::run(app.clone()));
     app.home.light(&beacon)?;
-    ready(&beacon);
+    ready(&beacon, &http::login_link(&beacon.url, &app.sessions.link()?.0));
     tracing::info!("listening on {}", beacon.url);
     let stopping = app.clone();
     actix_web::rt::spawn(async move {

@@ -4,13 +4,16 @@ use crate::{
     App, Blobs, Error, Home, Result,
     store::{Concept, Job, Submitted, now_ms},
 };
-use concept::{Bundle, host_prompts};
+use concept::{Bundle, RunFolder, host_prompts};
 use diffusion::Family;
 use protocol::{BaseFamily, ConceptView, HostPrompts, Mode, Parameters, Source, TargetsName};
 use std::path::{Path, PathBuf};
 
 /// The picture of a concept among its files.
 pub const PREVIEW: &str = "preview.png";
+
+/// How a concept was trained, among its files.
+pub const REPORT: &str = "report.json";
 
 /// The bundle of a concept among its files.
 pub fn bundle_file(stem: &str) -> String {
@@ -32,7 +35,7 @@ pub fn keep_trained(app: &App, job: &Job, step: u64) -> Result<String> {
     app.home.put(&id, &bundle_file(stem), &tar)?;
     for (from, name) in [
         (format!("{stem}.png"), PREVIEW.to_owned()),
-        (format!("{stem}.json"), "report.json".to_owned()),
+        (format!("{stem}.json"), REPORT.to_owned()),
         (format!("{stem}-loss.png"), "loss.png".to_owned()),
     ] {
         if out.join(&from).is_file() {
@@ -54,6 +57,52 @@ pub fn keep_trained(app: &App, job: &Job, step: u64) -> Result<String> {
         app.store.measured(&setting, seconds / pictures as f64)?;
     }
     Ok(id)
+}
+
+/// The run of a job, with its snapshots.
+pub fn run_of(home: &Home, job: &Job) -> RunFolder {
+    RunFolder::of(&home.job(&job.id).join("out"), &job.stem)
+}
+
+/// The file of a snapshot of the job that trained a concept; none if there is no such snapshot, or no longer.
+///
+/// # Errors
+/// If the database refuses.
+pub fn snapshot_of(app: &App, concept: &ConceptView, step: u64) -> Result<Option<PathBuf>> {
+    let job = concept.job.as_deref().map(|id| app.store.get::<Job>(id)).transpose()?.flatten();
+    Ok(job.map(|job| run_of(&app.home, &job).snapshot_file(step)).filter(|file| file.is_file()))
+}
+
+/// Makes a version of a concept out of another snapshot of its job; the one that is there already if there is one. What is
+/// installed keeps its files: hosts keep what they once loaded under a name.
+///
+/// # Errors
+/// If the disk or the database refuses. A snapshot that cannot be used is no error.
+pub fn promote(app: &App, concept: &Concept, step: u64) -> Result<std::result::Result<Concept, concept::Error>> {
+    let view = &concept.view;
+    let same = |other: &Concept| other.view.job == view.job && other.view.step == Some(step);
+    if let Some(there) = app.store.all::<Concept>()?.into_iter().find(same) {
+        return Ok(Ok(there));
+    }
+    let Some(file) = snapshot_of(app, view, step)? else {
+        return Ok(Err(concept::Error::Invalid(format!("there is no snapshot of step {step}, or no longer"))));
+    };
+    let id = crate::id("concept")?;
+    let bundle = match Bundle::read(&file) {
+        Ok(bundle) => bundle.renamed(&app.store.free_stem(&format!("{}-step{step}", view.stem))?),
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Err(error) = keep_bundle(app, &id, &bundle)? {
+        return Ok(Err(error));
+    }
+    if let Some(report) = app.home.get(&view.id, REPORT)? {
+        app.home.put(&id, REPORT, &report)?;
+    }
+    let made = described(app, id, &bundle, &view.name, view.mode, Source::Trained)?;
+    let made = named(app, ConceptView { job: view.job.clone(), step: Some(step), ..made })?;
+    let made = Concept { promoted: true, ..made };
+    app.store.insert(&made)?;
+    Ok(Ok(made))
 }
 
 /// What a measured speed belongs to.
@@ -105,7 +154,7 @@ fn named(app: &App, view: ConceptView) -> Result<Concept> {
         Some(last) => last.view.bare_name,
         None => distinctive(&view.name)?,
     };
-    Ok(Concept { view: ConceptView { bare_name, ..view }, bare_name_set: last.is_some() })
+    Ok(Concept { view: ConceptView { bare_name, ..view }, bare_name_set: last.is_some(), promoted: false })
 }
 
 /// Whether a bare name calls its concept unless the user says otherwise.
@@ -149,6 +198,18 @@ pub fn import(
     let mode = bundle.mode().unwrap_or(mode);
     let id = crate::id("concept")?;
     let bundle = bundle.renamed(&app.store.free_stem(&safe)?);
+    if let Err(error) = keep_bundle(app, &id, &bundle)? {
+        return Ok(Err(error));
+    }
+    let concept = named(app, described(app, id, &bundle, &name, mode, Source::Imported)?)?;
+    match app.store.insert_once(concept, key.map(|key| (key, "import")))? {
+        Submitted::New(concept) | Submitted::Earlier(concept) => Ok(Ok(concept)),
+        Submitted::OtherBody => Err(Error::bug("an import with two bodies")),
+    }
+}
+
+/// Writes a bundle among the files of a concept.
+fn keep_bundle(app: &App, id: &str, bundle: &Bundle) -> Result<std::result::Result<(), concept::Error>> {
     let bytes = match bundle.to_tar() {
         Ok(bytes) => bytes,
         Err(error) => return Ok(Err(error)),
@@ -156,13 +217,9 @@ pub fn import(
     let staged = app.home.staging()?;
     let file = staged.join("bundle.tar");
     crate::write_whole(&file, &bytes)?;
-    app.home.put(&id, &bundle_file(&bundle.stem), &file)?;
+    app.home.put(id, &bundle_file(&bundle.stem), &file)?;
     let _ = std::fs::remove_dir_all(&staged);
-    let concept = named(app, described(app, id, &bundle, &name, mode, Source::Imported)?)?;
-    match app.store.insert_once(concept, key.map(|key| (key, "import")))? {
-        Submitted::New(concept) | Submitted::Earlier(concept) => Ok(Ok(concept)),
-        Submitted::OtherBody => Err(Error::bug("an import with two bodies")),
-    }
+    Ok(Ok(()))
 }
 
 /// The bundle of a concept on disk.

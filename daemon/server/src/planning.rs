@@ -63,7 +63,7 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
             format!("there is no data set `{}`", request.dataset),
         ));
     };
-    let pictures = dataset.survey.pictures.len();
+    let pictures = dataset.used().len();
     if pictures < FEWEST {
         let detail = format!("the data set has {pictures} usable picture; a concept needs at least {FEWEST}");
         return Err(Refused::Field("dataset", ErrorCode::Dataset, detail));
@@ -202,6 +202,8 @@ impl Decided {
             stem: self.stem,
             continue_from: self.continue_from,
             captions: self.dataset.overriding(),
+            left_out: self.dataset.left_out(),
+            focuses: self.dataset.focuses(),
             work: Work::queued(self.request.priority),
             request: self.request,
             training: Training::default(),
@@ -215,31 +217,31 @@ impl Decided {
     /// # Errors
     /// If the database refuses.
     pub fn view(self, app: &App) -> crate::Result<PlanView> {
-        let (plan, survey) = (&self.plan, self.dataset.effective());
+        let (plan, skipped, pictures) = (&self.plan, &self.dataset.survey.skipped, self.dataset.used());
         let stem = app.store.free_stem(&self.stem)?;
         // A state holds values, gradients' moments and more; snapshots hold halves.
         let snapshots = plan.recipe.steps.div_ceil(plan.save_every);
         let disk_bytes = self.trainables * 4 * 4 + snapshots * self.trainables * 2 + (64 << 20);
         let mut warnings = Vec::new();
         let mut warn = |code, text: String| warnings.push(Warning { code, text });
-        if !survey.skipped.is_empty() {
-            let names: Vec<&str> = survey.skipped.iter().take(3).map(|skipped| skipped.name.as_str()).collect();
+        if !skipped.is_empty() {
+            let names: Vec<&str> = skipped.iter().take(3).map(|skipped| skipped.name.as_str()).collect();
             warn(
                 WarningCode::FilesSkipped,
-                format!("{} files are not used: {} ...", survey.skipped.len(), names.join(", ")),
+                format!("{} files are not used: {} ...", skipped.len(), names.join(", ")),
             );
         }
-        if survey.pictures.len() < 4 {
+        if pictures.len() < 4 {
             warn(WarningCode::FewPictures, "fewer than four pictures: the concept will be little but them".into());
         }
-        let small = survey.pictures.iter().filter(|p| (p.width.min(p.height) as usize) < plan.resolution).count();
+        let small = pictures.iter().filter(|p| (p.width.min(p.height) as usize) < plan.resolution).count();
         if small > 0 {
             warn(
                 WarningCode::SmallPictures,
                 format!("{small} pictures are smaller than {0} x {0} and will be enlarged", plan.resolution),
             );
         }
-        let bare = survey.pictures.iter().filter(|picture| picture.caption.is_none()).count();
+        let bare = pictures.iter().filter(|picture| picture.caption.is_none()).count();
         if bare > 0 {
             warn(WarningCode::CaptionsMissing, format!("{bare} pictures have no prompt; they get that of the mode"));
         }
@@ -265,7 +267,7 @@ impl Decided {
         let budgeted = self.request.parameters.time_budget;
         Ok(PlanView {
             stem,
-            pictures: survey.pictures.len() as u64,
+            pictures: pictures.len() as u64,
             steps: budgeted.is_none().then_some(plan.recipe.steps),
             resolved: plan.reasons(),
             memory_bytes: self.memory_bytes,

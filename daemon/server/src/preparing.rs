@@ -71,6 +71,8 @@ pub async fn prepare(
     let task = Task::Prepare(Box::new(PrepareTask {
         pictures: vec![app.home.dataset(&dataset.id)],
         limits: app.config.limits.clone(),
+        left_out: dataset.left_out().union(&wish.left_out).cloned().collect(),
+        focuses: dataset.focuses(),
         captions: if again { dataset.captions.clone() } else { dataset.overriding() },
         eyes: eyes(&app.home, &app.config, &hosts),
         out: Some(app.home.prepared(&dataset.id)),
@@ -159,6 +161,12 @@ impl Drop for Shown {
             all.remove(&self.dataset);
         }
     }
+}
+
+/// The mask that the last examination made of a picture, by the digest of its pixels.
+pub fn mask(home: &Home, dataset: &str, picture: &str) -> PathBuf {
+    // As `preparation` names them.
+    home.prepared(dataset).join("masks").join(format!("{}.png", picture.get(..32).unwrap_or(picture)))
 }
 
 /// The preview sheet of the last examination.

@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow};
 use protocol::{DatasetReport, Described, Finding, Limits, PrepareTask, Severity};
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -39,6 +39,8 @@ pub fn run(pictures: &Path, look: &Look, reach: &Reach) -> Result<(), Failure> {
     let task = PrepareTask {
         pictures: vec![pictures.to_owned()],
         limits: Limits::default(),
+        left_out: BTreeSet::new(),
+        focuses: BTreeMap::new(),
         // What we wrote and nobody edited counts as not written.
         captions: before.keys().map(|picture| (picture.clone(), None)).collect(),
         eyes: eyes(&home, &config),

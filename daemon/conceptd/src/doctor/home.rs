@@ -1,6 +1,6 @@
 //! Whether the home folder, the token and the configured folders are as they should be.
 
-use super::Check;
+use protocol::Check;
 use crate::table::{size, word};
 use server::{Config, Home};
 use std::{
@@ -107,7 +107,7 @@ pub fn models(home: &Home, config: &Config) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use protocol::Verdict;
 
     #[test]
     fn a_fresh_home_is_well_and_what_is_missing_is_named() {

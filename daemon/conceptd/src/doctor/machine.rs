@@ -1,6 +1,6 @@
 //! Whether port, disk, memory, processor and graphics card are up to the work.
 
-use super::Check;
+use protocol::Check;
 use crate::table::size;
 use server::{Beacon, Config, Home, platform};
 use std::{
@@ -155,7 +155,7 @@ fn driver() -> Option<Result<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use protocol::Verdict;
 
     #[test]
     fn a_port_is_free_taken_or_our_own() {

@@ -1,6 +1,6 @@
 //! Whether pictures can be looked at.
 
-use super::Check;
+use protocol::Check;
 use crate::client::eyes;
 use models::{Listed, Store};
 use server::{Config, Home};

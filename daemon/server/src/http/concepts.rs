@@ -2,17 +2,23 @@
 
 use super::{
     error::{Answer, ApiError},
-    files::send,
+    files::{plain_name, send},
     input::{PATIENCE, idempotency_key, json, media_type, paging},
 };
-use crate::{App, Blobs, Error, installs, library, store::Concept};
+use crate::{
+    App, Blobs, Error, installs, library,
+    store::{Concept, Creation},
+    trash::{self, Kept},
+};
 use actix_multipart::Multipart;
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path as UrlPath, Payload},
 };
 use futures_util::StreamExt;
-use protocol::{ConceptChange, ConceptPage, ConceptView, ErrorCode, Mode};
+use protocol::{
+    ConceptChange, ConceptPage, ConceptView, ErrorCode, Mode, PreviewRequest, PromoteRequest, Trash,
+};
 use std::{path::Path, sync::Arc};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -152,7 +158,7 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
     let changed = crate::blocking(move || {
         let version = name.as_deref().map(|name| store.store.versions_of(name)).transpose()?;
         let distinctive = name.as_deref().map(library::distinctive).transpose()?;
-        store.store.update::<Concept, _>(&id, |Concept { view, bare_name_set }| {
+        store.store.update::<Concept, _>(&id, |Concept { view, bare_name_set, .. }| {
             if let (Some(name), Some(version), Some(distinctive)) = (name, version, distinctive)
                 && view.name != name
             {
@@ -177,16 +183,83 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
 /// `DELETE /v1/concepts/{id}`.
 pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
     let app = app.into_inner();
-    exactly(&app, &id).await?;
-    let (store, id) = (app.clone(), id.into_inner());
+    let concept = exactly(&app, &id).await?;
     crate::blocking(move || {
         // What a host still holds open goes later.
-        installs::uninstall(&store, &id, &[])?;
-        store.home.discard(&store.home.concept(&id))?;
-        store.store.remove::<Concept>(&id)
+        installs::uninstall(&app, &concept.view.id, &[])?;
+        trash::discard(&app, concept)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// `GET /v1/trash`.
+pub async fn trash(app: Data<App>) -> Answer {
+    let items = crate::blocking(move || Ok(trash::list(&app))).await?;
+    Ok(HttpResponse::Ok().json(Trash { items }))
+}
+
+/// `POST /v1/trash/{id}/restore`.
+pub async fn restore(app: Data<App>, id: UrlPath<String>) -> Answer {
+    plain_name(&id)?;
+    let app = app.into_inner();
+    let store = app.clone();
+    match crate::blocking(move || trash::restore(&store, &id)).await? {
+        Ok(concept) => Ok(HttpResponse::Ok().json(crate::blocking(move || shown(&app, concept)).await?)),
+        Err(Kept::Missing) => Err(ApiError::not_found("such concept in the trash")),
+        Err(Kept::Taken(stem)) => {
+            let detail = format!("another concept's files are called {stem} by now; delete that one first");
+            Err(ApiError::conflict(detail))
+        }
+    }
+}
+
+/// `DELETE /v1/trash/{id}`.
+pub async fn forget(app: Data<App>, id: UrlPath<String>) -> Answer {
+    plain_name(&id)?;
+    match crate::blocking(move || trash::forget(&app, &id)).await? {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(ApiError::not_found("such concept in the trash")),
+    }
+}
+
+/// `POST /v1/concepts/{id}/promote`.
+pub async fn promote(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let (PromoteRequest { step }, _) = json(&app, &request, payload).await?;
+    let concept = exactly(&app, &id).await?;
+    let store = app.clone();
+    match crate::blocking(move || library::promote(&store, &concept, step)).await? {
+        Ok(concept) => Ok(HttpResponse::Created().json(crate::blocking(move || shown(&app, concept)).await?)),
+        Err(error) => Err(ApiError::unusable(ErrorCode::NotFound, "step", error.to_string())),
+    }
+}
+
+/// `GET /v1/concepts/{id}/report`.
+pub async fn report(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    let concept = find(&app, &id).await?.view;
+    let path = app.home.get(&concept.id, library::REPORT)?;
+    send(&path.ok_or_else(|| ApiError::not_found("report of this concept"))?, "application/json", None).await
+}
+
+/// `PUT /v1/concepts/{id}/preview`.
+pub async fn set_preview(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let (PreviewRequest { creation, picture }, _) = json(&app, &request, payload).await?;
+    exactly(&app, &id).await?;
+    let creation = app.read::<Creation>(&creation).await?;
+    let creation = creation.ok_or_else(|| ApiError::invalid("creation", "there is no such creation"))?;
+    let file = creation.files.get(picture);
+    let file = file.ok_or_else(|| ApiError::invalid("picture", "the creation has no such picture"))?;
+    let (path, id) = (creation.task.out.join(file), id.into_inner());
+    let changed = crate::blocking(move || {
+        app.home.put(&id, library::PREVIEW, &path)?;
+        let changed = app.store.update::<Concept, _>(&id, |concept| concept.view.preview = true)?;
+        changed.map(|(concept, ())| shown(&app, concept)).transpose()
+    });
+    let view = changed.await?.ok_or_else(|| ApiError::not_found("such concept"))?;
+    Ok(HttpResponse::Ok().json(view))
 }
 
 /// `GET /v1/concepts/{id}/bundle`.

@@ -2,7 +2,7 @@
 
 use super::{
     error::{Answer, ApiError},
-    files::{plain_name, send},
+    files::{plain_name, send_lasting},
     input::{idempotency_key, json, other_body, paging},
 };
 use crate::{
@@ -57,8 +57,13 @@ fn prepare(app: &App, asked: CreationRequest, init: Option<&[u8]>) -> Result<Cre
     let mut concepts = Vec::new();
     for applied in &asked.concepts {
         let concept = concept_of(app, "concepts", &applied.concept)?.view;
-        let Some(bundle) = library::bundle_of(&app.home, &concept)? else {
-            let detail = format!("the files of `{}` are gone", concept.name);
+        let file = match applied.step {
+            None => library::bundle_of(&app.home, &concept)?,
+            Some(step) => library::snapshot_of(app, &concept, step)?,
+        };
+        let Some(bundle) = file else {
+            let what = applied.step.map_or_else(|| "files".to_owned(), |step| format!("files of step {step}"));
+            let detail = format!("the {what} of `{}` are gone", concept.name);
             return Err(Refused::Field("concepts", ErrorCode::NotFound, detail));
         };
         concepts.push((bundle, concept, applied.strength));
@@ -160,5 +165,20 @@ pub async fn picture(app: Data<App>, path: UrlPath<(String, String)>) -> Answer 
         return Err(ApiError::not_found("such picture"));
     }
     let path: PathBuf = creation.task.out.join(name);
-    send(&path, "image/png", None).await
+    send_lasting(&path, "image/png").await
+}
+
+/// `DELETE /v1/creations/{id}`.
+pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    let creation = find(&app, &id).await?;
+    if !creation.work.state.is_final() {
+        return Err(ApiError::conflict("the pictures are not made yet; cancel the creation first"));
+    }
+    crate::blocking(move || {
+        app.home.discard(&app.home.creation(&creation.id))?;
+        app.store.remove::<Creation>(&creation.id)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
 }

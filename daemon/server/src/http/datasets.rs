@@ -2,11 +2,12 @@
 
 use super::{
     error::{Answer, ApiError},
+    files::{plain_name, send, send_lasting},
     input::{PATIENCE, idempotency_key, json, media_type, other_body, paging},
 };
 use crate::{
-    App, Error, intake,
-    store::{DatasetRecord, Submitted},
+    App, Error, intake, preparing,
+    store::{DatasetRecord, Job, Submitted},
 };
 use actix_multipart::Multipart;
 use actix_web::{
@@ -14,7 +15,9 @@ use actix_web::{
     web::{Data, Path as UrlPath, Payload},
 };
 use futures_util::StreamExt;
-use protocol::{Captions, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, ErrorCode, JobFailure};
+use protocol::{
+    Captions, DatasetChange, DatasetFromPath, DatasetPage, DatasetSummary, DatasetView, ErrorCode, JobFailure,
+};
 use std::{collections::HashSet, path::Path, sync::Arc};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -34,7 +37,7 @@ pub async fn create(app: Data<App>, request: HttpRequest, payload: Payload) -> A
         _ => Err(ApiError::media_type("send files as multipart/form-data, or a path as application/json")),
     };
     let result = match result {
-        Ok(()) => keep(&app, &staged, key).await,
+        Ok(()) => keep(&app, &staged, key, None).await,
         Err(error) => Err(error),
     };
     // What could not be used is not kept; on success nothing is left there.
@@ -52,8 +55,13 @@ async fn made_before(app: &Arc<App>, key: &str) -> Result<Option<DatasetView>, A
 }
 
 /// Looks through what was staged and makes a data set of it.
-async fn keep(app: &Arc<App>, staged: &Path, key: Option<String>) -> Result<DatasetView, ApiError> {
-    match intake::keep(app, staged, crate::id("dataset")?, key).await? {
+async fn keep(
+    app: &Arc<App>,
+    staged: &Path,
+    key: Option<String>,
+    before: Option<DatasetRecord>,
+) -> Result<DatasetView, ApiError> {
+    match intake::keep(app, staged, crate::id("dataset")?, key, before).await? {
         Ok(Submitted::New(record) | Submitted::Earlier(record)) => Ok(view(app, record)),
         Ok(Submitted::OtherBody) => Err(other_body()),
         Err(JobFailure { code: ErrorCode::TooLarge, reason }) => Err(ApiError::too_large(reason)),
@@ -123,6 +131,91 @@ fn view(app: &App, record: DatasetRecord) -> DatasetView {
         id: record.id,
         bytes: record.bytes,
         created_at_ms: record.created_at_ms,
+    }
+}
+
+/// `POST /v1/datasets/{id}/files`.
+pub async fn add(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let before = find(&app, &id).await?;
+    if media_type(&request) != "multipart/form-data" {
+        return Err(ApiError::media_type("send files as multipart/form-data"));
+    }
+    let staged = app.home.staging()?;
+    let result = match receive(&app, Multipart::new(request.headers(), payload), &staged.join("new")).await {
+        Ok(()) => together(&app, &before, &staged).await,
+        Err(error) => Err(error),
+    };
+    let result = match result {
+        Ok(()) => keep(&app, &staged.join("all"), None, Some(before)).await,
+        Err(error) => Err(error),
+    };
+    let _ = std::fs::remove_dir_all(&staged);
+    Ok(HttpResponse::Created().json(result?))
+}
+
+/// Puts a data set's files and the new ones into one folder.
+async fn together(app: &Arc<App>, before: &DatasetRecord, staged: &Path) -> Result<(), ApiError> {
+    let (old, staged) = (app.home.dataset(&before.id), staged.to_owned());
+    Ok(crate::blocking(move || intake::together(&old, &staged.join("new"), &staged.join("all"))).await?)
+}
+
+/// `PATCH /v1/datasets/{id}`.
+pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
+    let app = app.into_inner();
+    let (DatasetChange { pictures }, _) = json::<DatasetChange>(&app, &request, payload).await?;
+    let record = find(&app, &id).await?;
+    for name in pictures.keys() {
+        if !record.survey.pictures.iter().any(|picture| picture.name == *name) {
+            return Err(ApiError::invalid(format!("pictures.{name}"), "the data set has no such picture"));
+        }
+    }
+    let store = app.clone();
+    let updated = crate::blocking(move || {
+        store.store.update::<DatasetRecord, _>(&id, |record| record.choices.extend(pictures))
+    });
+    let (record, ()) = updated.await?.ok_or_else(|| ApiError::not_found("such data set"))?;
+    Ok(HttpResponse::Ok().json(view(&app, record)))
+}
+
+/// `DELETE /v1/datasets/{id}`.
+pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    find(&app, &id).await?;
+    let id = id.into_inner();
+    let needed = crate::blocking(move || {
+        let needs = |job: &Job| job.request.dataset == id && !job.work.state.is_final();
+        if let Some(job) = app.store.all::<Job>()?.into_iter().find(needs) {
+            return Ok(Some(job.request.name));
+        }
+        app.home.discard(&app.home.dataset(&id))?;
+        for made in [app.home.thumbnails(&id), app.home.prepared(&id)] {
+            let _ = std::fs::remove_dir_all(made);
+        }
+        app.store.remove::<DatasetRecord>(&id)?;
+        Ok(None)
+    });
+    match needed.await? {
+        Some(name) => Err(ApiError::conflict(format!("the training of {name} needs these pictures; cancel it first"))),
+        None => Ok(HttpResponse::NoContent().finish()),
+    }
+}
+
+/// `GET /v1/datasets/{id}/thumbnails/{picture}`.
+pub async fn thumbnail(app: Data<App>, path: UrlPath<(String, String)>) -> Answer {
+    let (app, (id, picture)) = (app.into_inner(), path.into_inner());
+    let folder = app.home.thumbnails(plain_name(&id)?);
+    send_lasting(&folder.join(format!("{}.jpg", plain_name(&picture)?)), "image/jpeg").await
+}
+
+/// `GET /v1/datasets/{id}/masks/{picture}`.
+pub async fn mask(app: Data<App>, path: UrlPath<(String, String)>) -> Answer {
+    let (app, (id, picture)) = (app.into_inner(), path.into_inner());
+    let (id, picture) = (plain_name(&id)?, plain_name(&picture)?);
+    let beside = app.home.thumbnails(id).join(format!("{picture}.png"));
+    match beside.is_file() {
+        true => send(&beside, "image/png", None).await,
+        false => send(&preparing::mask(&app.home, id, picture), "image/png", None).await,
     }
 }
 

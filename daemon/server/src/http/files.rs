@@ -4,7 +4,7 @@ use super::error::{Answer, ApiError};
 use actix_web::{
     HttpResponse,
     body::SizedStream,
-    http::header::{CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType},
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType, HeaderValue},
     web::Bytes,
 };
 use futures_util::stream;
@@ -40,6 +40,14 @@ pub async fn send(path: &Path, media: &'static str, download: Option<&str>) -> A
         ));
     }
     Ok(answer.body(SizedStream::new(length, Box::pin(parts))))
+}
+
+/// Answers with a picture that never changes, so that a browser asks once.
+pub async fn send_lasting(path: &Path, media: &'static str) -> Answer {
+    let mut answer = send(path, media, None).await?;
+    let lasting = HeaderValue::from_static("private, max-age=31536000, immutable");
+    answer.headers_mut().insert(CACHE_CONTROL, lasting);
+    Ok(answer)
 }
 
 /// A name from a path of a request: nothing that leads elsewhere.

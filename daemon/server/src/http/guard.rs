@@ -1,7 +1,8 @@
 //! Who may ask. Every web page that the user visits can reach a server on localhost, so each request must carry the token,
-//! call the machine by an expected name (against DNS rebinding) and come from an expected page, if from any.
+//! or our own page's cookie, call the machine by an expected name (against DNS rebinding) and come from an expected page, if
+//! from any.
 
-use super::{error::ApiError, routes};
+use super::{error::ApiError, routes, session};
 use crate::{App, metrics::Answer};
 use actix_web::{
     Error,
@@ -12,7 +13,6 @@ use actix_web::{
     web::Data,
 };
 use std::time::Instant;
-use subtle::ConstantTimeEq;
 
 /// Checks a request and counts its answer.
 pub async fn guard(
@@ -46,9 +46,10 @@ fn check(request: &ServiceRequest, app: &App) -> Result<(), ApiError> {
             name.escape_debug()
         )));
     }
-    let open = routes::is_open(request.path());
+    let open = routes::is_open(request.method(), request.path());
     if let Some(origin) = text(&ORIGIN).filter(|_| request.path() != "/healthz")
         && !is_allowed_origin(origin, app)
+        && !is_this_page(origin, host.as_deref())
     {
         return Err(ApiError::forbidden(format!(
             "pages of `{}` may not call; add the origin to `allowed_origins` if they may",
@@ -62,8 +63,25 @@ fn check(request: &ServiceRequest, app: &App) -> Result<(), ApiError> {
     if open {
         return Ok(());
     }
-    let token = text(&AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if bool::from(token.trim().as_bytes().ct_eq(app.token.as_bytes())) { Ok(()) } else { Err(ApiError::unauthorized()) }
+    let token = text(&AUTHORIZATION).map(|value| value.strip_prefix("Bearer ").unwrap_or_default());
+    match token {
+        Some(token) if app.sessions.is_token(token.trim()) => Ok(()),
+        None if session::is_logged_in(request, app) => {
+            // Browsers show cookies for any page on this machine, also for another server's; it is our own that may ask.
+            let own = match request.method().is_safe() {
+                true => site.is_none_or(|site| matches!(site, "same-origin" | "none")),
+                false => text(&ORIGIN).is_some_and(|origin| is_this_page(origin, host.as_deref())),
+            };
+            if own { Ok(()) } else { Err(ApiError::forbidden("only conceptd's own page may use its login")) }
+        }
+        _ => Err(ApiError::unauthorized()),
+    }
+}
+
+/// Whether an origin is the very address that was asked, which the check of names found to be ours.
+fn is_this_page(origin: &str, host: Option<&str>) -> bool {
+    let address = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    address.is_some_and(|address| host.is_some_and(|host| host.eq_ignore_ascii_case(address)))
 }
 
 fn without_port(host: &str) -> &str {
@@ -95,6 +113,8 @@ mod tests {
         {
             assert_eq!(without_port(host), name);
         }
+        assert!(is_this_page("http://studio:7470", Some("Studio:7470")) && !is_this_page("http://studio:80", None));
+        assert!(!is_this_page("http://studio:8188", Some("studio:7470")) && !is_this_page("null", Some("null")));
         assert!(is_own_name("LocalHost") && !is_own_name("localhost.evil.example") && !is_own_name(""));
     }
 }

@@ -2,13 +2,14 @@
 
 use super::{
     error::{Answer, ApiError},
-    files::{plain_name, send},
+    files::{plain_name, send_lasting},
     input::{idempotency_key, json, other_body, paging},
     plans::decided,
 };
 use crate::{
     App,
     jobs::Change,
+    library,
     store::{Job, Queue, Submitted, Training, Work, now_ms},
 };
 use actix_web::{
@@ -17,9 +18,10 @@ use actix_web::{
     web::{Data, Path as UrlPath, Payload},
 };
 use protocol::{
-    Event, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples, TrainRequest,
+    Event, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples,
+    SnapshotView, Snapshots, TrainRequest,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// `POST /v1/jobs`.
 pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> Answer {
@@ -237,11 +239,36 @@ pub async fn sample_file(app: Data<App>, path: UrlPath<(String, String)>) -> Ans
     let (app, (id, file)) = (app.into_inner(), path.into_inner());
     let job = find(&app, &id).await?;
     let name = plain_name(&file)?;
-    let path = app.home.job(&job.id).join("out").join(format!(".{}.run", job.stem)).join(name);
+    let path = library::run_of(&app.home, &job).path().join(name);
     if !name.starts_with("sample-") || !path.is_file() {
         return Err(ApiError::not_found("such sample"));
     }
-    send(&path, "image/png", None).await
+    send_lasting(&path, "image/png").await
+}
+
+/// `GET /v1/jobs/{id}/request`.
+pub async fn request(app: Data<App>, id: UrlPath<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(find(&app.into_inner(), &id).await?.request))
+}
+
+/// `GET /v1/jobs/{id}/snapshots`.
+pub async fn snapshots(app: Data<App>, id: UrlPath<String>) -> Answer {
+    let app = app.into_inner();
+    let job = find(&app, &id).await?;
+    let run = library::run_of(&app.home, &job);
+    // Before the first snapshot there is no folder.
+    let steps = crate::blocking(move || Ok(run.snapshots().unwrap_or_default())).await?;
+    let (mut held_out, mut scores) = (BTreeMap::new(), None);
+    let events = events_of(&app, &id, |event| matches!(event, Event::Snapshot { .. } | Event::Scored { .. }).then_some(event));
+    for event in events.await? {
+        match event {
+            Event::Snapshot { step, held_out: error } => drop(held_out.insert(step, error)),
+            Event::Scored { scores: last } => scores = Some(last),
+            _ => {}
+        }
+    }
+    let items = steps.into_iter().map(|step| SnapshotView { step, held_out: held_out.get(&step).copied() });
+    Ok(HttpResponse::Ok().json(Snapshots { items: items.collect(), scores }))
 }
 
 /// `GET /v1/jobs/{id}/log`.

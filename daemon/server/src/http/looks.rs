@@ -20,14 +20,22 @@ use protocol::{
     CaptionRequest, CaptionViews, DatasetReport, ErrorCode, ExamineRequest, MaskName, PrepareTask, Prepared,
     VisionModel, VisionModels,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// `POST /v1/datasets/{id}/describe`.
 pub async fn describe(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payload: Payload) -> Answer {
     let app = app.into_inner();
     let (asked, _) = json::<CaptionRequest>(&app, &request, payload).await?;
-    let again = asked.again;
+    let (again, some) = (asked.again, !asked.pictures.is_empty());
+    let record = find(&app, &id).await?;
+    let known: BTreeSet<&String> = record.survey.pictures.iter().map(|picture| &picture.name).collect();
+    if let Some(foreign) = asked.pictures.iter().find(|name| !known.contains(name)) {
+        return Err(ApiError::invalid("pictures", format!("the data set has no picture `{foreign}`")));
+    }
+    let wanted: BTreeSet<String> = asked.pictures.into_iter().collect();
+    let others = known.into_iter().filter(|name| some && !wanted.contains(*name));
     let wish = PrepareTask {
+        left_out: others.cloned().collect(),
         name: asked.name,
         class_word: asked.class_word,
         leave_out: asked.leave_out,
@@ -37,9 +45,11 @@ pub async fn describe(app: Data<App>, id: UrlPath<String>, request: HttpRequest,
         mask: MaskName::None,
         ..PrepareTask::of(asked.mode)
     };
-    let (record, notes) = look(&app, &id, wish, again, |record, prepared| {
+    let (record, notes) = look(&app, &id, wish, again, move |record, prepared| {
         record.described.extend(std::mem::take(&mut prepared.captions));
-        record.shared = std::mem::take(&mut prepared.shared);
+        if !some {
+            record.shared = std::mem::take(&mut prepared.shared);
+        }
     })
     .await?;
     Ok(HttpResponse::Ok().json(CaptionViews { items: record.sources(), shared: record.shared, notes }))

@@ -12,13 +12,17 @@ mod input;
 mod jobs;
 mod looks;
 mod openapi;
+mod page;
 mod plans;
 mod prompts;
 mod routes;
+mod session;
+mod settings;
 mod system;
 mod watches;
 
 pub use openapi::document as openapi;
+pub use session::login_link;
 
 use crate::App;
 use actix_web::{
@@ -53,6 +57,7 @@ pub fn app(
                 .add(("cache-control", "no-store")),
         )
         .configure(routes::configure)
+        .configure(page::configure)
         .default_service(web::to(nothing))
 }
 

@@ -160,7 +160,7 @@ impl Operation {
         if !parameters.is_empty() {
             document["parameters"] = parameters.into();
         }
-        if routes::is_open(path) {
+        if routes::is_open(&self.method, path) {
             document["security"] = json!([]);
         }
         if !self.bodies.is_empty() {

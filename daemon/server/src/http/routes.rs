@@ -5,7 +5,7 @@ use super::{
     error::{Answer, ApiError},
     events, hosts, jobs, looks,
     openapi::Operation,
-    plans, prompts, system, watches,
+    page, plans, prompts, session, settings, system, watches,
 };
 use actix_web::{
     HttpRequest, ResponseError, Route,
@@ -32,9 +32,13 @@ pub struct Entry {
     pub methods: Vec<(Operation, Route)>,
 }
 
-/// Whether a path answers without a token.
-pub fn is_open(path: &str) -> bool {
-    matches!(path, "/healthz" | "/openapi.json")
+/// Whether a path answers without a token: it tells no secret, or asks for one itself.
+pub fn is_open(method: &Method, path: &str) -> bool {
+    match path {
+        "/healthz" | "/openapi.json" => true,
+        "/v1/session" => *method == Method::POST,
+        path => page::is_part(path),
+    }
 }
 
 /// Puts the table into an application. Methods that a path does not know get an answer that says so.
@@ -62,10 +66,6 @@ async fn wrong_method(request: HttpRequest) -> Answer {
     Ok(answer)
 }
 
-async fn soon() -> Answer {
-    Err(ApiError::not_found("such route yet"))
-}
-
 /// Every route.
 pub fn table() -> Vec<Entry> {
     let entry = |path, methods| Entry { path, methods };
@@ -84,33 +84,33 @@ pub fn table() -> Vec<Entry> {
         entry(
             "/v1/session",
             vec![
-                (get("Whether whoever asks is logged in").answers_nothing(204), web::get().to(soon)),
+                (get("Whether whoever asks is logged in").answers_nothing(204), web::get().to(session::check)),
                 (
-                    post("Log a browser in").reads::<LoginRequest>().answers_nothing(204),
-                    web::post().to(soon),
+                    post("Log a browser in: by the code of a link, or by the token").reads::<LoginRequest>().answers_nothing(204),
+                    web::post().to(session::enter),
                 ),
-                (op(Method::DELETE, "Log a browser out").answers_nothing(204), web::delete().to(soon)),
+                (op(Method::DELETE, "Log a browser out").answers_nothing(204), web::delete().to(session::leave)),
             ],
         ),
         entry(
             "/v1/session/links",
-            vec![(post("A link that logs a browser in, once").answers::<LoginLink>(201), web::post().to(soon))],
+            vec![(post("A link that logs a browser in, once").answers::<LoginLink>(201), web::post().to(session::link))],
         ),
         entry(
             "/v1/settings",
             vec![
-                (get("Every setting, and where it comes from").answers::<Settings>(200), web::get().to(soon)),
+                (get("Every setting, and where it comes from").answers::<Settings>(200), web::get().to(settings::list)),
                 (
                     op(Method::PATCH, "Change settings in config.toml; they are in effect from the next start")
                         .reads::<SettingsChange>()
                         .answers::<Settings>(200),
-                    web::patch().to(soon),
+                    web::patch().to(settings::change),
                 ),
             ],
         ),
         entry(
             "/v1/doctor",
-            vec![(get("Check this machine and the settings").answers::<DoctorView>(200), web::get().to(soon))],
+            vec![(get("Check this machine and the settings").answers::<DoctorView>(200), web::get().to(settings::doctor))],
         ),
         entry(
             "/v1/models",
@@ -138,9 +138,9 @@ pub fn table() -> Vec<Entry> {
                     op(Method::PATCH, "Leave pictures out, or move their crops; pictures that are not named stay as they are")
                         .reads::<DatasetChange>()
                         .answers::<DatasetView>(200),
-                    web::patch().to(soon),
+                    web::patch().to(datasets::change),
                 ),
-                (op(Method::DELETE, "Move a data set to the trash").answers_nothing(204), web::delete().to(soon)),
+                (op(Method::DELETE, "Move a data set to the trash").answers_nothing(204), web::delete().to(datasets::delete)),
             ],
         ),
         entry(
@@ -149,21 +149,21 @@ pub fn table() -> Vec<Entry> {
                 post("Make a data set of another's files and uploaded ones; what was written and decided comes along")
                     .reads_files("files")
                     .answers::<DatasetView>(201),
-                web::post().to(soon),
+                web::post().to(datasets::add),
             )],
         ),
         entry(
             "/v1/datasets/{id}/thumbnails/{picture}",
             vec![(
                 get("A small copy of a picture, by the SHA-256 of its pixels").answers_as(200, "image/jpeg"),
-                web::get().to(soon),
+                web::get().to(datasets::thumbnail),
             )],
         ),
         entry(
             "/v1/datasets/{id}/masks/{picture}",
             vec![(
                 get("Its mask: the one beside it, or as the last examination made it").answers_as(200, "image/png"),
-                web::get().to(soon),
+                web::get().to(datasets::mask),
             )],
         ),
         entry(
@@ -257,13 +257,13 @@ pub fn table() -> Vec<Entry> {
         ),
         entry(
             "/v1/jobs/{id}/request",
-            vec![(get("What was asked").answers::<TrainRequest>(200), web::get().to(soon))],
+            vec![(get("What was asked").answers::<TrainRequest>(200), web::get().to(jobs::request))],
         ),
         entry(
             "/v1/jobs/{id}/snapshots",
             vec![(
                 get("What can be drawn with and promoted, and how models judged it").answers::<Snapshots>(200),
-                web::get().to(soon),
+                web::get().to(jobs::snapshots),
             )],
         ),
         entry(
@@ -328,13 +328,13 @@ pub fn table() -> Vec<Entry> {
                     op(Method::PUT, "Take a created picture as its preview")
                         .reads::<PreviewRequest>()
                         .answers::<ConceptView>(200),
-                    web::put().to(soon),
+                    web::put().to(concepts::set_preview),
                 ),
             ],
         ),
         entry(
             "/v1/concepts/{id}/report",
-            vec![(get("How it was trained: plan, curves, prompts").answers_json(200), web::get().to(soon))],
+            vec![(get("How it was trained: plan, curves, prompts").answers_json(200), web::get().to(concepts::report))],
         ),
         entry(
             "/v1/concepts/{id}/promote",
@@ -342,17 +342,17 @@ pub fn table() -> Vec<Entry> {
                 post("Make a version of it out of another snapshot of its job")
                     .reads::<PromoteRequest>()
                     .answers::<ConceptView>(201),
-                web::post().to(soon),
+                web::post().to(concepts::promote),
             )],
         ),
-        entry("/v1/trash", vec![(get("Deleted concepts").answers::<Trash>(200), web::get().to(soon))]),
+        entry("/v1/trash", vec![(get("Deleted concepts").answers::<Trash>(200), web::get().to(concepts::trash))]),
         entry(
             "/v1/trash/{id}",
-            vec![(op(Method::DELETE, "Delete it for good").answers_nothing(204), web::delete().to(soon))],
+            vec![(op(Method::DELETE, "Delete it for good").answers_nothing(204), web::delete().to(concepts::forget))],
         ),
         entry(
             "/v1/trash/{id}/restore",
-            vec![(post("Take a concept back").answers::<ConceptView>(200), web::post().to(soon))],
+            vec![(post("Take a concept back").answers::<ConceptView>(200), web::post().to(concepts::restore))],
         ),
         entry(
             "/v1/concepts/{id}/install",
@@ -413,7 +413,16 @@ pub fn table() -> Vec<Entry> {
                 (get("Creations, newest first").paged().answers::<CreationPage>(200), web::get().to(creations::list)),
             ],
         ),
-        entry("/v1/creations/{id}", vec![(get("A creation").answers::<CreationView>(200), web::get().to(creations::get))]),
+        entry(
+            "/v1/creations/{id}",
+            vec![
+                (get("A creation").answers::<CreationView>(200), web::get().to(creations::get)),
+                (
+                    op(Method::DELETE, "Move a creation to the trash").answers_nothing(204),
+                    web::delete().to(creations::delete),
+                ),
+            ],
+        ),
         entry(
             "/v1/creations/{id}/cancel",
             vec![(post("End a creation").answers::<CreationView>(200), web::post().to(creations::cancel))],

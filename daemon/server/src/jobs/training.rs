@@ -270,9 +270,10 @@ fn task(app: &App, job: &Job, dataset: &DatasetRecord, hosts: &[PathBuf]) -> Tra
     TrainTask {
         pictures: vec![app.home.dataset(&dataset.id)],
         limits: app.config.limits.clone(),
+        left_out: job.left_out.clone(),
         captions: job.captions.clone(),
         masks: BTreeMap::new(),
-        focuses: BTreeMap::new(),
+        focuses: job.focuses.clone(),
         findings: BTreeMap::new(),
         eyes: preparing::eyes(&app.home, &app.config, hosts),
         name: request.name.clone(),

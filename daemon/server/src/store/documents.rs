@@ -2,13 +2,15 @@
 
 use crate::Result;
 use protocol::{
-    BaseFamily, CaptionOrigin, CaptionView, Captions, ConceptView, CreateTask, CreationRequest, DatasetReport,
-    Described, InstallView, JobFailure, JobState, MemoryLevel, Mode, PictureView, SharedPhrase, Stage, Survey,
+    BaseFamily, ConceptView, CreateTask, CreationRequest, InstallView, JobFailure, JobState, MemoryLevel, Mode, Stage,
     TrainRequest,
 };
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// Something with a table of its own.
 pub trait Document: Serialize + DeserializeOwned {
@@ -28,81 +30,6 @@ pub trait Document: Serialize + DeserializeOwned {
     }
 }
 
-/// A set of pictures; its files lie in the home folder.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DatasetRecord {
-    /// What it is found by.
-    pub id: String,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Milliseconds since 1970.
-    pub created_at_ms: i64,
-    /// What was found, prompts as they lie beside the pictures.
-    pub survey: Survey,
-    /// Prompts in place of those, by users.
-    pub captions: BTreeMap<String, Option<String>>,
-    /// What captioners wrote, for pictures that nobody else wrote anything for.
-    #[serde(default)]
-    pub described: BTreeMap<String, Described>,
-    /// What nearly all captions said when they were last described.
-    #[serde(default)]
-    pub shared: Vec<SharedPhrase>,
-    /// What was wrong with the pictures when they were last examined.
-    #[serde(default)]
-    pub report: Option<DatasetReport>,
-}
-
-impl DatasetRecord {
-    /// The survey with the prompts in effect.
-    pub fn effective(&self) -> Survey {
-        let mut survey = self.survey.clone();
-        let overriding = self.overriding();
-        for picture in &mut survey.pictures {
-            if let Some(caption) = overriding.get(&picture.name) {
-                picture.caption.clone_from(caption);
-            }
-        }
-        survey
-    }
-
-    /// Prompts in place of those beside the pictures: a user's before a captioner's.
-    pub fn overriding(&self) -> BTreeMap<String, Option<String>> {
-        let bare = self.survey.pictures.iter().filter(|picture| picture.caption.is_none());
-        let described = bare
-            .filter_map(|picture| Some((picture.name.clone(), Some(self.described.get(&picture.name)?.text.clone()))));
-        described.chain(self.captions.clone()).collect()
-    }
-
-    /// Every prompt with who wrote it.
-    pub fn sources(&self) -> Vec<CaptionView> {
-        let of = |picture: &PictureView| {
-            let described = self.described.get(&picture.name).cloned();
-            let (text, origin) = match (self.captions.get(&picture.name), &picture.caption, &described) {
-                (Some(edited), ..) => (edited.clone(), CaptionOrigin::Edited),
-                (None, Some(beside), _) => (Some(beside.clone()), CaptionOrigin::Beside),
-                (None, None, Some(described)) => (Some(described.text.clone()), CaptionOrigin::Model),
-                (None, None, None) => (None, CaptionOrigin::Nobody),
-            };
-            CaptionView { picture: picture.name.clone(), text, origin, described }
-        };
-        self.survey.pictures.iter().map(of).collect()
-    }
-
-    /// The prompts in effect.
-    pub fn captions(&self) -> Captions {
-        let pictures = self.effective().pictures.into_iter();
-        Captions { captions: pictures.map(|picture| (picture.name, picture.caption)).collect() }
-    }
-}
-
-impl Document for DatasetRecord {
-    const TABLE: &'static str = "datasets";
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
 /// A concept; its files lie in the home folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Concept {
@@ -111,6 +38,9 @@ pub struct Concept {
     /// Whether a user said what its bare name does.
     #[serde(default)]
     pub bare_name_set: bool,
+    /// Whether it is a further snapshot of a job that has another concept.
+    #[serde(default)]
+    pub promoted: bool,
 }
 
 impl Document for Concept {
@@ -124,7 +54,7 @@ impl Document for Concept {
         let view = &self.view;
         connection.execute(
             "UPDATE concepts SET name = ?2, stem = ?3, job = ?4 WHERE id = ?1",
-            params![view.id, concept::folded(&view.name), view.stem, view.job],
+            params![view.id, concept::folded(&view.name), view.stem, view.job.as_ref().filter(|_| !self.promoted)],
         )?;
         Ok(())
     }
@@ -226,6 +156,12 @@ pub struct Job {
     pub continue_from: Option<PathBuf>,
     /// Prompts as they were when it was submitted.
     pub captions: BTreeMap<String, Option<String>>,
+    /// Pictures that were left out then.
+    #[serde(default)]
+    pub left_out: BTreeSet<String>,
+    /// Where a user wanted the crops then.
+    #[serde(default)]
+    pub focuses: BTreeMap<String, [f32; 4]>,
     /// Its place in the queue and its state.
     pub work: Work,
     /// How far it is.

@@ -1,13 +1,15 @@
 //! Everything that is known, in SQLite. Each thing is one JSON document in the table of its kind, beside the few columns
 //! that it is found by.
 
+mod dataset;
 mod documents;
 mod events;
 mod names;
 mod queue;
 mod watches;
 
-pub use documents::{Checkpoint, Concept, Creation, DatasetRecord, Document, Job, Training, Work, WorkerIdentity};
+pub use dataset::DatasetRecord;
+pub use documents::{Checkpoint, Concept, Creation, Document, Job, Training, Work, WorkerIdentity};
 pub use queue::{Claim, Queue, Submitted};
 pub use watches::{WATCH_KEY, Watch, Watched};
 
@@ -267,6 +269,7 @@ mod tests {
             bytes: 1,
             created_at_ms: 0,
             survey: protocol::Survey { pictures: Vec::new(), skipped: Vec::new(), notes: Vec::new() },
+            choices: Default::default(),
             captions: Default::default(),
             described: Default::default(),
             shared: Vec::new(),

@@ -301,6 +301,8 @@ mod tests {
             base: "b".into(),
             continue_from: None,
             captions: Default::default(),
+            left_out: Default::default(),
+            focuses: Default::default(),
             work: Work::queued(priority),
             training: Training::default(),
             concept: None,

@@ -166,7 +166,7 @@ async fn stage_and_keep(
     if app.read::<DatasetRecord>(&id).await?.is_some() {
         return Ok(Ok(id));
     }
-    match intake::keep(app, staged, id.clone(), None).await? {
+    match intake::keep(app, staged, id.clone(), None, None).await? {
         Ok(_) => Ok(Ok(id)),
         Err(failure) => Ok(Err(Taken::Refused(failure.reason, false))),
     }
