@@ -29,15 +29,17 @@ class Looks:
         rewrite: bool = False,
         tags: bool = False,
         leave_out: Iterable[str] = (),
+        pictures: Iterable[str] = (),
     ) -> views.CaptionSources:
         """Lets a captioner describe the pictures that have no prompt, and puts the concept into what it says.
 
         What users wrote stays. `captioner` is `auto` or one of `captioners`; `again` describes anew what one described;
         `rewrite` lets the configured server make that smoother; words that are left out become part of the concept;
-        `tags` prefers a tagger, for bases that were trained on tags.
+        `tags` prefers a tagger, for bases that were trained on tags; `pictures` are the only ones to describe.
         """
         words = {"mode": mode, "name": name, "captioner": captioner, "class_word": class_word}
-        body = {**words, "again": again, "rewrite": rewrite, "tags": tags, "leave_out": list(leave_out)}
+        lists = {"leave_out": list(leave_out), "pictures": list(pictures)}
+        body = {**words, "again": again, "rewrite": rewrite, "tags": tags, **lists}
         return self._http.json("POST", path_of("datasets", dataset, "describe"), given(body), timeout=LOOK_TIMEOUT)
 
     def caption_sources(self, dataset: Ref) -> views.CaptionSources:

@@ -87,6 +87,16 @@ def test_a_captioner_describes_what_nobody_described_and_edits_stay(daemon: Daem
     assert [w["text"][:9] for w in plan["warnings"] if w["code"] == "captions_missing"] == ["1 picture"]
 
 
+def test_some_pictures_are_described_and_the_others_keep_what_they_have(daemon: Daemon, bare: Path) -> None:
+    made = daemon.upload(bare)
+    told = by_picture(daemon.describe(made, "object", "kojii", pictures=["02.png"]))
+    assert [stem for stem, one in told.items() if one["origin"] == "model"] == ["02"] and len(told) == 6
+    again = by_picture(daemon.describe(made, "object", "kojii", pictures=["02.png"], again=True, leave_out=["brick wall"]))
+    assert "brick" in told["02"]["text"] and "brick" not in again["02"]["text"] and again["01"]["text"] is None
+    with pytest.raises(ConceptdError, match=r"no picture `x\.png`"):
+        daemon.describe(made, "object", pictures=["x.png"])
+
+
 def test_what_lies_beside_a_picture_is_never_described(daemon: Daemon) -> None:
     made = daemon.upload(toy.PICTURES)
     before = daemon.captions(made)

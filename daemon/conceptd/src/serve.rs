@@ -104,7 +104,9 @@ impl Serve {
             println!("conceptd listens on {}", beacon.url);
             match self.open {
                 true => show(link),
-                false => println!("its page, for one browser within ten minutes: {link} (`conceptd open` makes another)"),
+                false => {
+                    println!("its page, for one browser within ten minutes: {link} (`conceptd open` makes another)")
+                }
             }
         };
         let program = std::env::current_exe()?;

@@ -5,9 +5,7 @@ mod survey;
 use crate::{Failure, scores, spill::Spill};
 use clap::Args;
 use concept::{Applied, Bundle, Manner, Observer, Painter, PictureRequest, RunFolder, base_digest, usual_side};
-use protocol::{
-    Command, CreateTask, ErrorCode, Event, JobFailure, PrepareTask, Report, Task, TrainTask,
-};
+use protocol::{Command, CreateTask, ErrorCode, Event, JobFailure, PrepareTask, Report, Task, TrainTask};
 use server::platform;
 use std::{
     io::{BufRead, Write, stdin, stdout},

@@ -226,10 +226,7 @@ impl Decided {
         let mut warn = |code, text: String| warnings.push(Warning { code, text });
         if !skipped.is_empty() {
             let names: Vec<&str> = skipped.iter().take(3).map(|skipped| skipped.name.as_str()).collect();
-            warn(
-                WarningCode::FilesSkipped,
-                format!("{} files are not used: {} ...", skipped.len(), names.join(", ")),
-            );
+            warn(WarningCode::FilesSkipped, format!("{} files are not used: {} ...", skipped.len(), names.join(", ")));
         }
         if pictures.len() < 4 {
             warn(WarningCode::FewPictures, "fewer than four pictures: the concept will be little but them".into());

@@ -78,7 +78,8 @@ impl Sessions {
     }
 
     fn seal(&self, said: &str) -> Hmac<Sha256> {
-        let mut seal = Hmac::<Sha256>::new_from_slice(self.token.as_bytes()).expect("bug: HMAC takes keys of any length");
+        let mut seal =
+            Hmac::<Sha256>::new_from_slice(self.token.as_bytes()).expect("bug: HMAC takes keys of any length");
         seal.update(b"conceptd session ");
         seal.update(said.as_bytes());
         seal

@@ -13,9 +13,8 @@ use toml_edit::{DocumentMut, Item, Table};
 
 /// What may be changed from a page. The rest decides who may ask, what may be read and which code is run: only whoever can
 /// write the file may change that.
-const CHANGEABLE: [&str; 9] = [
-    "courtesy", "host_idle", "keep_alive", "log", "memory_budget", "models", "offline", "threads", "worker_silence",
-];
+const CHANGEABLE: [&str; 9] =
+    ["courtesy", "host_idle", "keep_alive", "log", "memory_budget", "models", "offline", "threads", "worker_silence"];
 /// Limits may be changed as well.
 const LIMITS: &str = "limits.";
 
@@ -171,8 +170,7 @@ mod tests {
         let (refused, after) =
             changed(before, json!({ "keep_alive": null, "models": ["/a", "/b"], "limits.pictures": 7 }));
         assert_eq!(refused, None);
-        let expected =
-            "# mine\nport = 7000 # not the usual\nmodels = [\"/a\", \"/b\"]\n\n[limits]\npictures = 7\n";
+        let expected = "# mine\nport = 7000 # not the usual\nmodels = [\"/a\", \"/b\"]\n\n[limits]\npictures = 7\n";
         assert_eq!(after, expected);
     }
 

@@ -1,9 +1,11 @@
 //! `cargo xtask`: everything that a developer runs.
 
 mod bench;
+mod browser;
 mod captioner;
 mod checkpoint;
 mod demo;
+mod page;
 mod parity;
 mod process;
 mod soak;
@@ -40,6 +42,8 @@ enum Command {
     Test,
     /// Write the schemas that follow from the Rust types.
     Sync,
+    /// Build the page that the daemon carries, and the types of its client.
+    Page,
     /// Kill the daemon again and again under queued jobs; thousands of random requests; many listeners. Takes half an hour.
     Soak(soak::Soak),
     /// Train two concepts on the toy base and draw them.
@@ -72,6 +76,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(bench) => bench.run(),
         Command::Test => test::run(),
         Command::Sync => sync::write(&test::root()),
+        Command::Page => page::write(&test::root()),
         Command::Soak(soak) => soak.run(),
         Command::Demo { uncaptioned } => demo::run(uncaptioned),
         Command::Captioner(captioner) => captioner.run(),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, with all of its own set-up.
 
-use crate::{sync, tidy};
+use crate::{browser, page, sync, tidy};
 use anyhow::{Context, Result, bail};
 use std::{
     env,
@@ -17,6 +17,7 @@ pub fn run() -> Result<()> {
     sync::check(&root)?;
     cargo(&root, &["fmt", "--all", "--check"]).context("run `cargo fmt`")?;
     cargo(&root, &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
+    page::check(&root)?;
     let python = python(&root)?;
     println!("== cargo test --release --workspace");
     let mut tests = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -36,6 +37,12 @@ pub fn library(root: &Path) -> Result<PathBuf> {
     }
     python(root)?;
     vision::runtime::find(&[root.join("target/python")]).context("the Python package onnxruntime holds no library")
+}
+
+/// A program that one of our Python's packages brings.
+pub fn program_of(root: &Path, name: &str) -> Result<PathBuf> {
+    let python = python(root)?;
+    Ok(python.with_file_name(format!("{name}{}", env::consts::EXE_SUFFIX)))
 }
 
 /// A folder with photographs and a face detector's real weights, out of two Python packages.
@@ -72,7 +79,7 @@ fn journeys(root: &Path) -> Result<()> {
     let conceptd = conceptd(root)?;
     let mut pytest = Command::new(python(root)?);
     pytest.args(["-m", "pytest", "-q", "--durations=5", "-rs", "tests/e2e", "tests/hosts"]).current_dir(root);
-    pytest.env("CONCEPTD_BINARY", conceptd).env(LIBRARY, library(root)?);
+    pytest.env("CONCEPTD_BINARY", conceptd).env(LIBRARY, library(root)?).env(browser::CHROMIUM, browser::chromium()?);
     status(&mut pytest).context("the journeys failed")
 }
 

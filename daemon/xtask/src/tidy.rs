@@ -57,7 +57,7 @@ pub fn check(root: &Path) -> Result<()> {
             }
         }
         let mut files = Vec::new();
-        sources(&folder, &mut files)?;
+        sources(&folder, &["rs"], &mut files)?;
         for file in files {
             let text = fs::read_to_string(&file)?;
             let file = file.strip_prefix(root).unwrap_or(&file).display().to_string();
@@ -69,10 +69,11 @@ pub fn check(root: &Path) -> Result<()> {
             }
         }
     }
+    page(root, &mut breaches)?;
     let known: BTreeMap<&str, _> = ARROWS.into_iter().collect();
     for entry in fs::read_dir(root.join("daemon"))?.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() && !known.contains_key(name.as_str()) {
+        if entry.path().is_dir() && !known.contains_key(name.as_str()) && name != "page" {
             breaches.push(format!("daemon/{name} has no place among the arrows of xtask's tidy.rs"));
         }
     }
@@ -82,12 +83,29 @@ pub fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// The page keeps the same rules; what is generated and the list of its words are as long as they are.
+fn page(root: &Path, breaches: &mut Vec<String>) -> Result<()> {
+    let mut files = Vec::new();
+    sources(&root.join("daemon/page/src"), &["ts", "tsx", "css"], &mut files)?;
+    for file in files.into_iter().filter(|file| !file.ends_with("api/schema.ts")) {
+        let text = fs::read_to_string(&file)?;
+        let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+        if !text.starts_with("// ") && !text.starts_with("/* ") {
+            breaches.push(format!("{shown} does not begin with what it is for"));
+        }
+        if text.lines().count() > LONGEST && !file.ends_with("text.ts") {
+            breaches.push(format!("{shown} has more than {LONGEST} lines: give its parts files of their own"));
+        }
+    }
+    Ok(())
+}
+
+fn sources(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            sources(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources(&path, extensions, files)?;
+        } else if path.extension().is_some_and(|extension| extensions.iter().any(|one| extension == *one)) {
             files.push(path);
         }
     }

@@ -1,7 +1,7 @@
 //! Whether the home folder, the token and the configured folders are as they should be.
 
-use protocol::Check;
 use crate::table::{size, word};
+use protocol::Check;
 use server::{Config, Home};
 use std::{
     fs,

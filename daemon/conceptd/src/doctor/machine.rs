@@ -1,7 +1,7 @@
 //! Whether port, disk, memory, processor and graphics card are up to the work.
 
-use protocol::Check;
 use crate::table::size;
+use protocol::Check;
 use server::{Beacon, Config, Home, platform};
 use std::{
     net::TcpListener,

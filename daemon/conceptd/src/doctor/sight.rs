@@ -1,8 +1,8 @@
 //! Whether pictures can be looked at.
 
-use protocol::Check;
 use crate::client::eyes;
 use models::{Listed, Store};
+use protocol::Check;
 use server::{Config, Home};
 use vision::runtime;
 

@@ -16,9 +16,7 @@ use actix_web::{
     web::{Data, Path as UrlPath, Payload},
 };
 use futures_util::StreamExt;
-use protocol::{
-    ConceptChange, ConceptPage, ConceptView, ErrorCode, Mode, PreviewRequest, PromoteRequest, Trash,
-};
+use protocol::{ConceptChange, ConceptPage, ConceptView, ErrorCode, Mode, PreviewRequest, PromoteRequest, Trash};
 use std::{path::Path, sync::Arc};
 use tokio::{io::AsyncWriteExt, time::timeout};
 

@@ -171,9 +171,8 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
         }
     }
     let store = app.clone();
-    let updated = crate::blocking(move || {
-        store.store.update::<DatasetRecord, _>(&id, |record| record.choices.extend(pictures))
-    });
+    let updated =
+        crate::blocking(move || store.store.update::<DatasetRecord, _>(&id, |record| record.choices.extend(pictures)));
     let (record, ()) = updated.await?.ok_or_else(|| ApiError::not_found("such data set"))?;
     Ok(HttpResponse::Ok().json(view(&app, record)))
 }

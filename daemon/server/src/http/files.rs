@@ -4,7 +4,9 @@ use super::error::{Answer, ApiError};
 use actix_web::{
     HttpResponse,
     body::SizedStream,
-    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType, HeaderValue},
+    http::header::{
+        CACHE_CONTROL, CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType, HeaderValue,
+    },
     web::Bytes,
 };
 use futures_util::stream;

@@ -18,8 +18,8 @@ use actix_web::{
     web::{Data, Path as UrlPath, Payload},
 };
 use protocol::{
-    Event, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples,
-    SnapshotView, Snapshots, TrainRequest,
+    Event, JobPage, JobState, JobView, LossCurve, LossPoint, PriorityChange, SampleView, Samples, SnapshotView,
+    Snapshots, TrainRequest,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -259,7 +259,8 @@ pub async fn snapshots(app: Data<App>, id: UrlPath<String>) -> Answer {
     // Before the first snapshot there is no folder.
     let steps = crate::blocking(move || Ok(run.snapshots().unwrap_or_default())).await?;
     let (mut held_out, mut scores) = (BTreeMap::new(), None);
-    let events = events_of(&app, &id, |event| matches!(event, Event::Snapshot { .. } | Event::Scored { .. }).then_some(event));
+    let events =
+        events_of(&app, &id, |event| matches!(event, Event::Snapshot { .. } | Event::Scored { .. }).then_some(event));
     for event in events.await? {
         match event {
             Event::Snapshot { step, held_out: error } => drop(held_out.insert(step, error)),
