@@ -13,8 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "schemas" / "python"))
 
+import browsing  # noqa: E402
 import toy  # noqa: E402
 from concept_client import Daemon  # noqa: E402
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 Launch = Callable[..., Daemon]
 
@@ -82,3 +84,12 @@ def daemon(launch: Launch) -> Daemon:
 def dataset(daemon: Daemon) -> dict:
     """The pictures in that daemon."""
     return daemon.upload(toy.PICTURES)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser; its event loop must not outlive the tests that use it."""
+    with sync_playwright() as playwright:
+        browser = browsing.start(playwright)
+        yield browser
+        browser.close()

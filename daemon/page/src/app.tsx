@@ -4,6 +4,7 @@ import { ask, GET, loggedIn, reachable } from "./api/client";
 import { isOver } from "./api/jobs";
 import { Icon, type IconName } from "./parts/icon";
 import { Loading, Toasts } from "./parts/notice";
+import { ThemeSwitch } from "./parts/theme";
 import { route, to } from "./router";
 import { useTheme } from "./state/theme";
 import { useAsked } from "./state/use";
@@ -66,7 +67,10 @@ function Frame() {
                         {name === "training" && going > 0 && <span class="badge accent">{going}</span>}
                     </a>
                 ))}
-                <div class="frame-foot">{version && <span>{version.version} · {version.device}</span>}</div>
+                <div class="frame-foot">
+                    <ThemeSwitch little />
+                    {version && <span>{version.version} · {version.device}</span>}
+                </div>
             </nav>
             <main class="frame-main" id="main" ref={main} tabIndex={-1}>
                 <View here={here} rest={rest} />

@@ -6,11 +6,21 @@ addEventListener("hashchange", () => {
     place.value = location.hash;
 });
 
-/** The parts of the address, decoded: `#/concepts/concept-1` is `["concepts", "concept-1"]`. */
+/** The parts of the address, decoded: `#/concepts/concept-1` is `["concepts", "concept-1"]`; without any, the first view's. */
 export const route = computed(() => {
     const [path = ""] = place.value.replace(/^#\/?/, "").split("?");
-    return path.split("/").filter(Boolean).map(decodeURIComponent);
+    const parts = path.split("/").filter(Boolean).map(decoded);
+    return parts.length ? parts : ["new"];
 });
+
+function decoded(part: string): string {
+    try {
+        return decodeURIComponent(part);
+    } catch {
+        // Somebody wrote it by hand.
+        return part;
+    }
+}
 
 /** What stands behind `?` in the address, such as a prompt to begin with. */
 export const query = computed(() => new URLSearchParams(place.value.split("?")[1] ?? ""));
@@ -18,7 +28,8 @@ export const query = computed(() => new URLSearchParams(place.value.split("?")[1
 /** The address of a view. */
 export function to(parts: string[], query?: Record<string, string>): string {
     const path = parts.map(encodeURIComponent).join("/");
-    return `#/${path}${query ? `?${new URLSearchParams(query)}` : ""}`;
+    const behind = String(new URLSearchParams(query));
+    return `#/${path}${behind && `?${behind}`}`;
 }
 
 /** Shows another view. */

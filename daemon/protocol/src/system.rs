@@ -63,6 +63,7 @@ pub struct SettingView {
     /// In effect.
     pub value: serde_json::Value,
     /// In `config.toml` now, if that is something else; in effect from the next start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<serde_json::Value>,
     /// Where the value in effect comes from.
     pub origin: SettingOrigin,

@@ -101,10 +101,15 @@ pub fn change(home: &Home, values: &BTreeMap<String, Value>) -> Result<std::resu
         };
         let key = name.strip_prefix(LIMITS).unwrap_or(name);
         match written_as(value) {
-            None if value.is_null() => drop(table.remove(key)),
+            None if value.is_null() => {
+                table.remove(key);
+            }
             None => return Ok(Err(Refused(field, "give a text, a number, true or false, or a list of texts".into()))),
             Some(value) => drop(table.insert(key, value.into())),
         }
+    }
+    if document.get("limits").and_then(Item::as_table).is_some_and(Table::is_empty) {
+        document.remove("limits");
     }
     let text = document.to_string();
     // What would keep the daemon from starting is not written.

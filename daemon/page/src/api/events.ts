@@ -33,7 +33,7 @@ export function follow(job: string, see: (events: EventRecord[]) => void): () =>
         last = event.id;
         heard.push(event);
         telling ??= setTimeout(tell, TOGETHER_MS);
-        if (event.event === "state" && isOver(event.state)) {
+        if (event.event === "failed" || (event.event === "state" && isOver(event.state))) {
             over = true;
             close();
         }

@@ -99,7 +99,7 @@ export interface paths {
         /** Whether whoever asks is logged in */
         get: operations["get_v1_session"];
         put?: never;
-        /** Log a browser in */
+        /** Log a browser in: by the code of a link, or by the token */
         post: operations["post_v1_session"];
         /** Log a browser out */
         delete: operations["delete_v1_session"];
@@ -932,7 +932,8 @@ export interface paths {
         get: operations["get_v1_creations_id"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Move a creation to the trash */
+        delete: operations["delete_v1_creations_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2971,7 +2972,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Log a browser in */
+            /** @description Log a browser in: by the code of a link, or by the token */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5050,6 +5051,38 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    delete_v1_creations_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Move a creation to the trash */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             500: components["responses"]["Problem"];
             507: components["responses"]["Problem"];
         };

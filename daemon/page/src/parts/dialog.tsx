@@ -10,8 +10,15 @@ export function Dialog({ title, wide, children, foot, onClose }: { title: string
     const id = useId();
     useEffect(() => {
         const opener = document.activeElement;
-        dialog.current?.showModal();
-        return () => opener instanceof HTMLElement && opener.focus();
+        const shown = dialog.current;
+        shown?.showModal();
+        return () => {
+            // As long as it is open, nothing outside can take the focus.
+            shown?.close();
+            if (opener instanceof HTMLElement) {
+                opener.focus();
+            }
+        };
     }, []);
     const cancelled = (event: Event) => {
         event.preventDefault();

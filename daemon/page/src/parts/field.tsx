@@ -1,6 +1,7 @@
 // A label, what is filled in, a hint, and what is wrong with it.
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { Coded } from "./code";
 
 /** What an input inside a field is given. */
 export interface Inside {
@@ -18,7 +19,7 @@ export function Field({ label, hint, wrong, children }: { label: ComponentChildr
             <label for={id}>{label}</label>
             {children({ id, "aria-describedby": described, "aria-invalid": wrong ? "true" : undefined })}
             {hint && <div class="hint" id={`${id}-hint`}>{hint}</div>}
-            {wrong && <div class="wrong" id={`${id}-wrong`} role="alert">{wrong}</div>}
+            {wrong && <div class="wrong" id={`${id}-wrong`} role="alert"><Coded>{wrong}</Coded></div>}
         </div>
     );
 }

@@ -1,9 +1,11 @@
 // What the page says by itself: notices, empty places, progress, toasts.
 import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { Unreachable, wordsOf } from "../api/client";
 import { text } from "../text";
 import { Button } from "./button";
+import { Coded } from "./code";
 
 /** How much something matters. */
 export type Weight = "good" | "warn" | "bad";
@@ -23,7 +25,7 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
     if (!error || error instanceof Unreachable || (error instanceof DOMException && error.name === "AbortError")) {
         return null;
     }
-    return <Notice kind="bad" action={again && <Button little onClick={again}>{text.common.again}</Button>}>{wordsOf(error)}</Notice>;
+    return <Notice kind="bad" action={again && <Button little onClick={again}>{text.common.again}</Button>}><Coded>{wordsOf(error)}</Coded></Notice>;
 }
 
 /** Where there is nothing yet, and what to do about it. */
@@ -70,8 +72,16 @@ export function toastError(error: unknown): void {
 
 /** Everything that is being said. */
 export function Toasts() {
+    const place = useRef<HTMLDivElement>(null);
+    useEffect(() => {
+        // Shown anew each time, so that it lies above a window that was opened meanwhile.
+        place.current?.hidePopover?.();
+        if (toasts.value.length > 0) {
+            place.current?.showPopover?.();
+        }
+    }, [toasts.value]);
     return (
-        <div class="toasts" aria-live="polite">
+        <div class="toasts" aria-live="polite" popover="manual" ref={place}>
             {toasts.value.map(({ id, words, kind }) => (
                 <div key={id} class={`toast ${kind ?? ""}`}>{words}</div>
             ))}

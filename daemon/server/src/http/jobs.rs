@@ -211,7 +211,9 @@ pub async fn loss(app: Data<App>, id: UrlPath<String>) -> Answer {
     for (training, point) in points.await? {
         let points = if training { &mut curve.training } else { &mut curve.held_out };
         // A worker that went on from a snapshot made these steps again, to the same numbers.
-        points.retain(|earlier| earlier.step < point.step);
+        while points.last().is_some_and(|earlier| earlier.step >= point.step) {
+            points.pop();
+        }
         points.push(point);
     }
     Ok(HttpResponse::Ok().json(curve))

@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn a_crop_is_where_the_user_wants_it_and_inside() {
         let at = |focus| PictureChoice { used: true, focus };
-        let focuses = record(&[("wide.png", at(Some([0.6, 0.1]))), ("tall.png", at(Some([0.5, 1.0])))]).focuses();
-        assert_eq!(focuses["wide.png"], [0.35, 0.0, 0.85, 1.0]);
+        let focuses = record(&[("wide.png", at(Some([0.625, 0.1]))), ("tall.png", at(Some([0.5, 1.0])))]).focuses();
+        assert_eq!(focuses["wide.png"], [0.375, 0.0, 0.875, 1.0]);
         let [left, top, right, bottom] = focuses["tall.png"];
         assert_eq!((left, right, bottom), (0.0, 1.0, 1.0));
         assert!((top - 2.0 / 3.0).abs() < 1e-6);

@@ -1,6 +1,6 @@
 // What a user has filled in for a data set but not started yet; kept by this browser, so that a reload loses nothing.
 import type { Signal } from "@preact/signals";
-import type { Courtesy, Mode, Parameters } from "../../api/schema";
+import type { Courtesy, Mode, Parameters, TrainRequest } from "../../api/schema";
 import { stored } from "../../state/stored";
 
 /** A training that is still being filled in. */
@@ -17,15 +17,18 @@ export interface Draft {
     courtesy: Courtesy | null;
     /** Begin with the weights of this concept. */
     continueFrom: string | null;
+    /** What the pictures were last examined for without being asked, so that it happens once. */
+    examined?: Mode;
 }
 
+const empty: Draft = { name: "", mode: null, base: "", parameters: {}, install: null, courtesy: null, continueFrom: null };
 const drafts = new Map<string, Signal<Draft>>();
 
 /** The draft of a data set. */
 export function draftOf(dataset: string): Signal<Draft> {
     let draft = drafts.get(dataset);
     if (!draft) {
-        draft = stored<Draft>(`draft.${dataset}`, { name: "", mode: null, base: "", parameters: {}, install: null, courtesy: null, continueFrom: null });
+        draft = stored<Draft>(`draft.${dataset}`, empty);
         drafts.set(dataset, draft);
     }
     return draft;
@@ -34,4 +37,36 @@ export function draftOf(dataset: string): Signal<Draft> {
 /** Changes a part of it. */
 export function change(draft: Signal<Draft>, part: Partial<Draft>): void {
     draft.value = { ...draft.value, ...part };
+}
+
+/** The name in a draft, if there is one; unlike {@link draftOf} it begins none. */
+export function nameIn(dataset: string): string {
+    try {
+        const kept = JSON.parse(localStorage.getItem(keyOf(dataset)) ?? "{}") as Partial<Draft>;
+        return kept.name ?? "";
+    } catch {
+        return "";
+    }
+}
+
+/** Takes what was filled in along to another data set. */
+export function moveDraft(from: string, to: string): void {
+    const { examined: _, ...draft } = draftOf(from).value;
+    draftOf(to).value = draft;
+}
+
+/** A deleted data set needs none. */
+export function forgetDraft(dataset: string): void {
+    drafts.delete(dataset);
+    localStorage.removeItem(keyOf(dataset));
+}
+
+/** What an earlier training was asked for, as a draft. */
+export function draftFrom(request: TrainRequest): Draft {
+    const { name, mode, base, parameters, install, courtesy, continue_from } = request;
+    return { name, mode, base, parameters, install: install.includes("all") ? null : install, courtesy, continueFrom: continue_from };
+}
+
+function keyOf(dataset: string): string {
+    return `conceptd.draft.${dataset}`;
 }

@@ -1,0 +1,263 @@
+// The captions of a data set while they are edited: what is typed, what the daemon has, and how the one becomes the other.
+import { computed, signal, type Signal } from "@preact/signals";
+import { ask, GET, PUT, Refused, Unreachable } from "../../api/client";
+import type { CaptionView, CaptionViews, SharedPhrase } from "../../api/schema";
+import { stored } from "../../state/stored";
+import { tidy } from "./words";
+
+/** How a caption stands between this page and the daemon. */
+export type SaveState = "still" | "waiting" | "saving" | "saved" | "failed";
+
+/** A picture's caption. */
+export interface Entry {
+    readonly picture: string;
+    /** What stands in its editor. */
+    readonly typed: Signal<string>;
+    /** What the daemon has. */
+    readonly view: Signal<CaptionView>;
+    readonly state: Signal<SaveState>;
+    /** Whether it is selected. */
+    readonly chosen: Signal<boolean>;
+    /** What the daemon refused, which is not sent again. */
+    refused?: string | undefined;
+}
+
+/** A change of many captions that can be taken back, by picture. */
+export type Undo = Record<string, { before: string; after: string }>;
+
+const PAUSE_MS = 800;
+const SETTLE_MS = 250;
+const RETRY_MS = 5000;
+/** Browsers let no more than 64 KiB outlive a page. */
+const KEPT_ALIVE = 20_000;
+
+/** The captions of one data set; it outlives the view, so that coming back finds everything as it was. */
+export class Book {
+    readonly entries = signal<ReadonlyMap<string, Entry>>(new Map());
+    readonly shared = signal<SharedPhrase[]>([]);
+    readonly loaded = signal(false);
+    /** Why captions could not be read, or written. */
+    readonly trouble = signal<unknown>(undefined);
+    /** Counts changes that did not come from typing: then rows are sorted out anew. */
+    readonly turns = signal(0);
+    /** Follows every change after a moment, for what looks at all captions and would be slow at every key press. */
+    readonly settled = signal(0);
+    /** The last change of many; it survives a reload. */
+    readonly undo: Signal<Undo | null>;
+    private readonly dirty = signal<ReadonlySet<Entry>>(new Set());
+    /** How many captions are not with the daemon. */
+    readonly unsaved = computed(() => this.dirty.value.size);
+    /** Called when captions were changed. */
+    changed: () => void = () => {};
+
+    private readonly kept: Signal<Record<string, string>>;
+    private timer: ReturnType<typeof setTimeout> | undefined;
+    private settling: ReturnType<typeof setTimeout> | undefined;
+    private sending: Promise<void> | undefined;
+    private writes = 0;
+
+    constructor(readonly dataset: string) {
+        this.kept = stored<Record<string, string>>(`unsaved.${dataset}`, {});
+        this.undo = stored<Undo | null>(`undo.${dataset}`, null);
+    }
+
+    /** Reads what the daemon has; what is being typed stays. */
+    async load(): Promise<void> {
+        const writes = this.writes;
+        try {
+            const views = await ask(GET("/v1/datasets/{id}/describe", this.path()));
+            if (writes !== this.writes || this.sending) {
+                // It may be older than what was saved meanwhile.
+                await this.sending;
+                return await this.load();
+            }
+            this.take(views);
+            this.trouble.value = undefined;
+        } catch (error) {
+            this.trouble.value = error;
+        }
+    }
+
+    private take({ items, shared }: CaptionViews): void {
+        const before = this.entries.peek();
+        const entries = new Map<string, Entry>();
+        for (const view of items) {
+            const entry = before.get(view.picture) ?? this.begin(view);
+            const clean = !this.dirty.peek().has(entry);
+            entry.view.value = view;
+            entries.set(view.picture, entry);
+            if (clean && tidy(entry.typed.peek()) !== (view.text ?? "")) {
+                entry.typed.value = view.text ?? "";
+            }
+        }
+        this.entries.value = entries;
+        this.shared.value = shared;
+        this.loaded.value = true;
+        this.turns.value++;
+        this.settled.value++;
+        // What an earlier visit could not save.
+        for (const [picture, text] of Object.entries(this.kept.peek())) {
+            const entry = entries.get(picture);
+            if (entry && !before.has(picture)) {
+                this.edit(entry, text);
+            }
+        }
+    }
+
+    private begin(view: CaptionView): Entry {
+        return { picture: view.picture, typed: signal(view.text ?? ""), view: signal(view), state: signal<SaveState>("still"), chosen: signal(false) };
+    }
+
+    /** Takes what was typed; it is saved after a pause. */
+    edit(entry: Entry, text: string): void {
+        this.put(entry, text);
+        this.later(PAUSE_MS);
+    }
+
+    /** Changes many captions, at once saved and for once revocable; `was` says what to go back to where that is not what stands there. */
+    apply(changes: ReadonlyMap<Entry, string>, was?: ReadonlyMap<Entry, string>): void {
+        const undo: Undo = {};
+        for (const [entry, after] of changes) {
+            undo[entry.picture] = { before: was?.get(entry) ?? entry.typed.peek(), after };
+            this.put(entry, after);
+        }
+        this.undo.value = undo;
+        this.turns.value++;
+        void this.flush();
+    }
+
+    /** Takes the last change of many back; answers how many were edited since and stay. */
+    takeBack(): number {
+        let stay = 0;
+        for (const [picture, { before, after }] of Object.entries(this.undo.peek() ?? {})) {
+            const entry = this.entries.peek().get(picture);
+            if (entry && tidy(entry.typed.peek()) === tidy(after)) {
+                this.put(entry, before);
+            } else if (entry) {
+                stay++;
+            }
+        }
+        this.undo.value = null;
+        this.turns.value++;
+        void this.flush();
+        return stay;
+    }
+
+    private put(entry: Entry, text: string): void {
+        entry.typed.value = text;
+        this.mark(entry);
+        this.settling ??= setTimeout(() => {
+            this.settling = undefined;
+            this.settled.value++;
+        }, SETTLE_MS);
+    }
+
+    private mark(entry: Entry): void {
+        const text = tidy(entry.typed.peek());
+        const [clean, known] = [text === (entry.view.peek().text ?? ""), this.dirty.peek().has(entry)];
+        if (clean === known) {
+            const dirty = new Set(this.dirty.peek());
+            if (clean) {
+                dirty.delete(entry);
+            } else {
+                dirty.add(entry);
+            }
+            this.dirty.value = dirty;
+        }
+        if (clean && entry.state.peek() !== "still") {
+            entry.state.value = "saved";
+        } else if (!clean) {
+            entry.state.value = "waiting";
+        }
+        this.keep();
+    }
+
+    private keep(): void {
+        this.kept.value = Object.fromEntries([...this.dirty.peek()].map((entry) => [entry.picture, entry.typed.peek()]));
+    }
+
+    private later(ms: number): void {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => void this.flush(), ms);
+    }
+
+    /** Saves what is not saved, all of it in one request; `leaving` lets it outlive the page. */
+    async flush(leaving = false): Promise<void> {
+        clearTimeout(this.timer);
+        while (this.sending && !leaving) {
+            await this.sending;
+        }
+        const sent = new Map<Entry, string>();
+        for (const entry of this.dirty.peek()) {
+            const text = tidy(entry.typed.peek());
+            if (text !== entry.refused) {
+                sent.set(entry, text);
+            }
+        }
+        if (sent.size === 0) {
+            return;
+        }
+        const sending = this.send(sent, leaving);
+        this.sending = sending;
+        await sending;
+        if (this.sending === sending) {
+            this.sending = undefined;
+        }
+        if ([...this.dirty.peek()].some((entry) => entry.state.peek() === "waiting")) {
+            this.later(PAUSE_MS);
+        }
+    }
+
+    private async send(sent: ReadonlyMap<Entry, string>, keepalive: boolean): Promise<void> {
+        for (const entry of sent.keys()) {
+            entry.state.value = "saving";
+        }
+        try {
+            const captions = Object.fromEntries([...sent].map(([entry, text]) => [entry.picture, text || null]));
+            await ask(PUT("/v1/datasets/{id}/captions", { ...this.path(), body: { captions }, keepalive: keepalive && JSON.stringify(captions).length < KEPT_ALIVE }));
+            for (const [entry, text] of sent) {
+                entry.view.value = { ...entry.view.peek(), text: text || null, origin: "edited" };
+                entry.refused = undefined;
+                entry.state.value = "saved";
+                this.mark(entry);
+            }
+            this.trouble.value = undefined;
+            this.changed();
+        } catch (error) {
+            this.failed(error, sent);
+        } finally {
+            this.writes++;
+        }
+    }
+
+    private failed(error: unknown, sent: ReadonlyMap<Entry, string>): void {
+        const field = error instanceof Refused ? error.problem.field : undefined;
+        const culprit = [...sent.keys()].find((entry) => field === `captions.${entry.picture}`);
+        for (const [entry, text] of sent) {
+            // One that cannot be saved does not keep the others from it.
+            const alone = culprit !== undefined && entry !== culprit;
+            entry.state.value = alone ? "waiting" : "failed";
+            entry.refused = entry === culprit ? text : undefined;
+        }
+        this.trouble.value = error;
+        if (error instanceof Unreachable || (error instanceof Refused && error.problem.status >= 500)) {
+            this.later(RETRY_MS);
+        }
+    }
+
+    private path() {
+        return { params: { path: { id: this.dataset } } };
+    }
+}
+
+const books = new Map<string, Book>();
+
+/** The captions of a data set. */
+export function bookOf(dataset: string): Book {
+    let book = books.get(dataset);
+    if (!book) {
+        book = new Book(dataset);
+        books.set(dataset, book);
+    }
+    return book;
+}
