@@ -54,7 +54,8 @@ pub enum Refused {
     Failed(JobFailure),
 }
 
-/// Looks at a data set as `wish` says, with `again` also at what a captioner described before.
+/// Looks at a data set as `wish` says, with `again` also at what a captioner described before. It counts as going on until
+/// the second of what is returned falls, so that whoever waits for its end finds what was seen.
 ///
 /// # Errors
 /// If no worker can be started, or the database refuses. What cannot be looked at is no error.
@@ -63,7 +64,7 @@ pub async fn prepare(
     dataset: &DatasetRecord,
     wish: PrepareTask,
     again: bool,
-) -> Result<std::result::Result<Prepared, Refused>> {
+) -> Result<std::result::Result<(Prepared, Shown), Refused>> {
     let Some(shown) = Looking::begin(app, &dataset.id) else { return Ok(Err(Refused::Busy)) };
     let _turn = app.looks.acquire().await.map_err(Error::bug)?;
     let store = app.clone();
@@ -90,7 +91,7 @@ pub async fn prepare(
             () = app.stopped() => return died("the daemon stops; ask again when it runs".into()),
         };
         match heard {
-            Heard::Report(Report::Prepared(prepared)) => return Ok(Ok(*prepared)),
+            Heard::Report(Report::Prepared(prepared)) => return Ok(Ok((*prepared, shown))),
             Heard::Report(Report::Failed(failure)) => return Ok(Err(Refused::Failed(failure))),
             Heard::Report(Report::Looked { done }) => app.looking.set(&dataset.id, done),
             Heard::Report(_) => {}
@@ -149,7 +150,8 @@ impl Looking {
     }
 }
 
-struct Shown {
+/// A look that goes on.
+pub struct Shown {
     app: Arc<App>,
     dataset: String,
     cancel: Arc<Notify>,

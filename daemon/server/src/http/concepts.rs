@@ -47,7 +47,11 @@ pub async fn import(app: Data<App>, request: HttpRequest, payload: Payload) -> A
                 crate::blocking(move || library::import(&store, &tar, name.as_deref(), mode, key.as_deref()));
             match imported.await? {
                 Ok(concept) => Ok(HttpResponse::Created().json(concept.view)),
-                Err(error) => Err(ApiError::unusable(ErrorCode::Bundle, "file", error.to_string())),
+                Err(error) => {
+                    // The sender knows nothing of where it was put.
+                    let put = staged.join("bundle.tar").display().to_string();
+                    Err(ApiError::unusable(ErrorCode::Bundle, "file", error.to_string().replace(&put, "the bundle")))
+                }
             }
         }
         Err(error) => Err(error),

@@ -125,8 +125,8 @@ async fn look(
     let record = find(app, id).await?;
     let app = app.clone();
     let work = actix_web::rt::spawn(async move {
-        let mut prepared = match preparing::prepare(&app, &record, wish, again).await? {
-            Ok(prepared) => prepared,
+        let (mut prepared, _shown) = match preparing::prepare(&app, &record, wish, again).await? {
+            Ok(seen) => seen,
             Err(refused) => return Ok(Err(refused)),
         };
         let notes = std::mem::take(&mut prepared.notes);
