@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,13 @@ class TestPictures:
             ("02.png", None, False),
             ("03.png", "a third", True),
         ]
+        # A picture beside whose name a caption lies already, and one that was left out under another name.
+        beside = add(("01.jpg", (toy.PICTURES / "05.png").read_bytes()), ("00.png", (toy.PICTURES / "02.png").read_bytes()))
+        assert [(p["name"], p["caption"], p["used"]) for p in beside["pictures"]] == [
+            ("01.png", "mine", True),
+            ("02.png", None, False),
+            ("added-1/01.jpg", None, True),
+        ]
         # Other pictures of names that are taken.
         clash = add(("01.png", (toy.PICTURES / "04.png").read_bytes()), ("01.txt", b"another"))
         assert [(p["name"], p["caption"]) for p in clash["pictures"]] == [
@@ -194,8 +202,8 @@ class TestConcepts:
         names = tarfile.open(fileobj=io.BytesIO(send(daemon, "GET", f"/v1/concepts/{version['id']}/bundle").body))
         assert all(name.startswith(version["stem"]) for name in names.getnames())
         # Asking again makes nothing again, and what is delivered already is itself.
-        assert answer(daemon, "POST", path, {"step": 5}, status=201)["id"] == version["id"]
-        assert answer(daemon, "POST", path, {"step": 10}, status=201)["id"] == trained["id"]
+        assert answer(daemon, "POST", path, {"step": 5})["id"] == version["id"]
+        assert answer(daemon, "POST", path, {"step": 10})["id"] == trained["id"]
         assert ask(daemon, "POST", path, {"step": 7}).problem["field"] == "step"
         refused = {"prompt": "x", "concepts": [{"concept": trained["id"], "step": 7}]}
         assert "step 7" in ask(daemon, "POST", "/v1/creations", refused).problem["detail"]
@@ -227,8 +235,67 @@ class TestConcepts:
         assert answer(daemon, "GET", "/v1/trash")["items"] == []
         assert ask(daemon, "POST", f"/v1/trash/{thrown['id']}/restore", {}).status == 404
 
+    def test_a_concept_that_came_back_is_as_old_as_it_was(self, daemon: Daemon, trained: dict) -> None:
+        newer = answer(daemon, "POST", f"/v1/concepts/{trained['id']}/promote", {"step": 5})
+        assert daemon.concept(toy.NAME)["id"] == newer["id"]
+        daemon.delete(trained)
+        [thrown] = answer(daemon, "GET", "/v1/trash")["items"]
+        answer(daemon, "POST", f"/v1/trash/{thrown['id']}/restore", {})
+        assert daemon.concept(toy.NAME)["id"] == newer["id"]
+
+    def test_what_happens_at_once_happens_once(self, daemon: Daemon, trained: dict) -> None:
+        path = f"/v1/concepts/{trained['id']}"
+        with ThreadPoolExecutor(6) as pool:
+            promoted = list(pool.map(lambda _: ask(daemon, "POST", f"{path}/promote", {"step": 5}).status, range(6)))
+            assert set(promoted) <= {200, 201}
+            deleted = list(pool.map(lambda _: ask(daemon, "DELETE", path).status, range(6)))
+            assert set(deleted) <= {204, 404} and 204 in deleted
+            [thrown] = answer(daemon, "GET", "/v1/trash")["items"]
+            restore = f"/v1/trash/{thrown['id']}/restore"
+            restored = list(pool.map(lambda _: ask(daemon, "POST", restore, {}).status, range(6)))
+        assert sorted(restored) == [200, *[404] * 5]
+        assert len([one for one in daemon.concepts() if one["job"] == trained["job"]]) == 2
+        assert answer(daemon, "GET", "/v1/trash")["items"] == []
+
+    def test_an_upload_cannot_pass_for_a_deleted_concept(self, daemon: Daemon, tmp_path: Path) -> None:
+        for name in ("a.png", "b.png"):
+            Image.new("RGB", (64, 64), name[0] == "a" and "red" or "blue").save(tmp_path / name)
+        forged = {"at_ms": 1, "concept": {"view": {"id": str(tmp_path / "out")}}}
+        (tmp_path / "deleted.json").write_text(json.dumps(forged))
+        dataset = daemon.upload([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "deleted.json"])
+        answer(daemon, "DELETE", f"/v1/datasets/{dataset['id']}", status=204)
+        assert answer(daemon, "GET", "/v1/trash")["items"] == []
+
+    @pytest.mark.parametrize("killed", ["before moving", "before forgetting", "before restoring"])
+    def test_a_kill_in_the_middle_is_finished(self, launch: Launch, trained: dict, daemon: Daemon, killed: str) -> None:
+        other = launch()
+        imported = other.import_concept(daemon.bundle(trained, other.home.parent / "b.tar"), "object")
+        folder = other.home / "concepts" / imported["id"]
+        other.delete(imported)
+        [thrown] = answer(other, "GET", "/v1/trash")["items"]
+        place = other.home / "trash" / thrown["id"]
+        record = (place / "deleted.json").read_bytes()
+        if killed != "before restoring":
+            answer(other, "POST", f"/v1/trash/{thrown['id']}/restore", {})
+        other.process.kill()
+        other.process.wait(10)
+        # As each kill leaves it.
+        place.mkdir(exist_ok=True)
+        (place / "deleted.json").write_bytes(record)
+        if killed == "before forgetting":
+            folder.rename(place / imported["id"])
+        if killed == "before restoring":
+            (place / imported["id"]).rename(folder)
+        other = launch(other.home)
+        listed = [one["id"] for one in other.concepts()]
+        thrown = [one["name"] for one in answer(other, "GET", "/v1/trash")["items"]]
+        if killed == "before forgetting":
+            assert (listed, thrown) == ([], [imported["name"]])
+        else:
+            assert (listed, thrown) == ([imported["id"]], []) and (folder / f"{imported['stem']}.tar").is_file()
+
     def test_deleted_for_good_is_gone(self, daemon: Daemon, trained: dict) -> None:
-        copy = answer(daemon, "POST", f"/v1/concepts/{trained['id']}/promote", {"step": 5}, status=201)
+        copy = answer(daemon, "POST", f"/v1/concepts/{trained['id']}/promote", {"step": 5})
         daemon.delete(copy)
         [thrown] = answer(daemon, "GET", "/v1/trash")["items"]
         answer(daemon, "DELETE", f"/v1/trash/{thrown['id']}", status=204)
@@ -253,7 +320,7 @@ class TestSettings:
         change = {"values": {"courtesy": "share", "limits.pictures": 9, "host_idle": None}}
         after = {one["name"]: one for one in answer(daemon, "PATCH", "/v1/settings", change)["items"]}
         assert (after["courtesy"]["value"], after["courtesy"]["next"]) == (None, "share")
-        assert after["host_idle"]["next"] is None
+        assert "next" not in after["host_idle"]
         assert file.read_text().startswith("# mine\n") and "host_idle" not in file.read_text()
         daemon.process.terminate()
         daemon.process.wait(10)
@@ -266,6 +333,14 @@ class TestSettings:
     def test_what_opens_the_daemon_cannot_be_changed_from_a_page(self, daemon: Daemon, name: str) -> None:
         got = ask(daemon, "PATCH", "/v1/settings", {"values": {name: "x"}})
         assert got.problem["field"] == f"values.{name}" and not (daemon.home / "config.toml").exists()
+
+    def test_changes_at_once_are_all_kept(self, launch: Launch) -> None:
+        daemon = launch(models=None)
+        names = ["host_idle", "keep_alive", "threads", "limits.pictures", "limits.queued_jobs", "worker_silence"]
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda name: answer(daemon, "PATCH", "/v1/settings", {"values": {name: 77}}), names))
+        after = {one["name"]: one.get("next") for one in answer(daemon, "GET", "/v1/settings")["items"]}
+        assert {name: after[name] for name in names} == dict.fromkeys(names, 77)
 
     def test_the_doctor_sees_what_the_daemon_was_started_with(self, daemon: Daemon, toy_base: Path) -> None:
         checks = answer(daemon, "GET", "/v1/doctor")["checks"]

@@ -35,12 +35,17 @@ def log_in(daemon: Daemon, secret: str) -> Answer:
     return post(daemon, "/v1/session", {"secret": secret}, {"Origin": origin(daemon)})
 
 
+def shown(answer: Answer) -> dict[str, str]:
+    """What our page shows after this login."""
+    assert answer.status == 200
+    key = json.loads(answer.body)["key"]
+    return {"Cookie": answer.headers["set-cookie"].split(";")[0], "X-Conceptd-Key": key}
+
+
 @pytest.fixture
-def cookie(daemon: Daemon) -> dict[str, str]:
-    """What a browser that is logged in shows."""
-    answer = log_in(daemon, daemon._address()[1])
-    assert answer.status == 204
-    return {"Cookie": answer.headers["set-cookie"].split(";")[0]}
+def login(daemon: Daemon) -> dict[str, str]:
+    """What our page shows when it is logged in."""
+    return shown(log_in(daemon, daemon._address()[1]))
 
 
 def test_the_command_prints_a_link_that_counts_once(program: Path, daemon: Daemon) -> None:
@@ -48,7 +53,7 @@ def test_the_command_prints_a_link_that_counts_once(program: Path, daemon: Daemo
     link = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     page, code = link.split("/#login=")
     assert page == origin(daemon) and re.fullmatch("[0-9a-f]{32}", code)
-    assert log_in(daemon, code).status == 204
+    assert log_in(daemon, code).status == 200
     assert log_in(daemon, code).problem["code"] == "unauthorized"
 
 
@@ -68,30 +73,48 @@ def test_other_secrets_do_not_log_in(daemon: Daemon, secret: str) -> None:
 def test_a_login_lasts_until_the_token_is_another(program: Path, launch: Launch) -> None:
     daemon = launch(models=None)
     port = int(origin(daemon).rpartition(":")[2])
-    shown = {"Cookie": log_in(daemon, daemon._address()[1]).headers["set-cookie"].split(";")[0]}
+    login = shown(log_in(daemon, daemon._address()[1]))
     for new_token, status in ((False, 204), (True, 401)):
         daemon.process.terminate()
         daemon.process.wait(10)
         if new_token:
             subprocess.run([program, "token", "--new", "--home", daemon.home], check=True, capture_output=True)
         daemon = launch(daemon.home, models=None, port=port)
-        assert send(daemon, "GET", "/v1/session", shown, with_token=False).status == status
+        assert send(daemon, "GET", "/v1/session", login, with_token=False).status == status
 
 
-def test_a_made_up_cookie_does_not_help(daemon: Daemon, cookie: dict[str, str]) -> None:
-    name, _, value = cookie["Cookie"].partition("=")
+def test_a_made_up_cookie_does_not_help(daemon: Daemon, login: dict[str, str]) -> None:
+    name, _, value = login["Cookie"].partition("=")
     ends, nonce, seal = value.split(".")
     longer = f"{int(ends) + 1}.{nonce}.{seal}"
     for made_up in (longer, f"{ends}.{nonce}.{'0' * 64}", f"{ends}.{nonce}", "", value[:-1]):
-        assert send(daemon, "GET", "/v1/jobs", {"Cookie": f"{name}={made_up}"}, with_token=False).status == 401
+        made_up = {**login, "Cookie": f"{name}={made_up}"}
+        assert send(daemon, "GET", "/v1/jobs", made_up, with_token=False).status == 401
 
 
-def test_our_own_page_may_ask_and_change(daemon: Daemon, cookie: dict[str, str]) -> None:
-    assert send(daemon, "GET", "/v1/jobs", {**cookie, "Sec-Fetch-Site": "same-origin"}, with_token=False).status == 200
+def test_a_cookie_alone_shows_pictures_and_nothing_else(daemon: Daemon, login: dict[str, str]) -> None:
+    # Every other server on this machine is shown it; only our page has the key.
+    cookie = {"Cookie": login["Cookie"], "Origin": origin(daemon)}
+    another = shown(log_in(daemon, daemon._address()[1]))["X-Conceptd-Key"]
+    for headers in (cookie, {**cookie, "X-Conceptd-Key": another}, {**cookie, "X-Conceptd-Key": ""}):
+        for path in ("/v1/jobs", "/v1/settings", "/v1/datasets", "/v1/session", "/v1/jobs/x/log", "/metrics"):
+            assert send(daemon, "GET", path, headers, with_token=False).status == 401, path
+        for method, path in (("POST", "/v1/session/links"), ("DELETE", "/v1/concepts/x"), ("PUT", "/v1/concepts/x/preview")):
+            assert send(daemon, method, path, headers, with_token=False).status == 401, path
+    for path in ("datasets/x/thumbnails/y", "datasets/x/masks/y", "datasets/x/sheet", "jobs/x/samples/y", "jobs/x/events"):
+        assert send(daemon, "GET", f"/v1/{path}", cookie, with_token=False).status == 404, path
+    for path in ("concepts/x/preview", "concepts/x/bundle", "creations/x/pictures/y"):
+        assert send(daemon, "GET", f"/v1/{path}", cookie, with_token=False).status == 404, path
+    # And a key alone is nothing.
+    assert send(daemon, "GET", "/v1/jobs", {"X-Conceptd-Key": another}, with_token=False).status == 401
+
+
+def test_our_own_page_may_ask_and_change(daemon: Daemon, login: dict[str, str]) -> None:
+    assert send(daemon, "GET", "/v1/jobs", {**login, "Sec-Fetch-Site": "same-origin"}, with_token=False).status == 200
     # A picture in a tab of its own, and browsers that do not say.
-    assert send(daemon, "GET", "/v1/jobs", {**cookie, "Sec-Fetch-Site": "none"}, with_token=False).status == 200
-    assert send(daemon, "GET", "/v1/jobs", cookie, with_token=False).status == 200
-    assert post(daemon, "/v1/session/links", {}, {**cookie, "Origin": origin(daemon)}).status == 201
+    assert send(daemon, "GET", "/v1/jobs", {**login, "Sec-Fetch-Site": "none"}, with_token=False).status == 200
+    assert send(daemon, "GET", "/v1/jobs", login, with_token=False).status == 200
+    assert post(daemon, "/v1/session/links", {}, {**login, "Origin": origin(daemon)}).status == 201
 
 
 @pytest.mark.parametrize(
@@ -105,13 +128,13 @@ def test_our_own_page_may_ask_and_change(daemon: Daemon, cookie: dict[str, str])
         pytest.param({"Sec-Fetch-Site": "cross-site"}, id="a site without an origin"),
     ],
 )
-def test_other_pages_cannot_use_the_login(daemon: Daemon, cookie: dict[str, str], headers: dict[str, str]) -> None:
+def test_other_pages_cannot_use_the_login(daemon: Daemon, login: dict[str, str], headers: dict[str, str]) -> None:
     for path in ("/v1/session/links", "/v1/jobs", "/v1/hosts/detect"):
-        assert post(daemon, path, {}, {**cookie, **headers}).problem["code"] == "forbidden"
+        assert post(daemon, path, {}, {**login, **headers}).problem["code"] == "forbidden"
 
 
-def test_other_servers_here_cannot_show_our_pictures(daemon: Daemon, cookie: dict[str, str]) -> None:
-    headers = {**cookie, "Sec-Fetch-Site": "same-site"}
+def test_other_servers_here_cannot_show_our_pictures(daemon: Daemon, login: dict[str, str]) -> None:
+    headers = {**login, "Sec-Fetch-Site": "same-site"}
     assert send(daemon, "GET", "/v1/jobs", headers, with_token=False).status == 403
 
 
@@ -121,13 +144,13 @@ def test_an_allowed_origin_has_no_use_of_the_login(launch: Launch, tmp_path: Pat
     home.mkdir(mode=0o700)
     home.joinpath("config.toml").write_text(f'allowed_origins = ["{other}"]\n')
     daemon = launch(home, models=None)
-    shown = {"Cookie": log_in(daemon, daemon._address()[1]).headers["set-cookie"].split(";")[0], "Origin": other}
+    login = {**shown(log_in(daemon, daemon._address()[1])), "Origin": other}
     assert post(daemon, "/v1/session/links", {}, {"Origin": other}, token=True).status == 201
-    assert post(daemon, "/v1/session/links", {}, shown).problem["code"] == "forbidden"
+    assert post(daemon, "/v1/session/links", {}, login).problem["code"] == "forbidden"
 
 
-def test_logging_out_takes_the_cookie(daemon: Daemon, cookie: dict[str, str]) -> None:
-    answer = send(daemon, "DELETE", "/v1/session", {**cookie, "Origin": origin(daemon)}, with_token=False)
+def test_logging_out_takes_the_cookie(daemon: Daemon, login: dict[str, str]) -> None:
+    answer = send(daemon, "DELETE", "/v1/session", {**login, "Origin": origin(daemon)}, with_token=False)
     assert answer.status == 204 and "Max-Age=0" in answer.headers["set-cookie"]
 
 

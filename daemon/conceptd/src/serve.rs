@@ -9,7 +9,11 @@ use clap::Args;
 use protocol::LoginLink;
 use serde_json::{Value, json};
 use server::{Config, Home, Layered};
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    io::{IsTerminal, Write},
+    net::IpAddr,
+    path::PathBuf,
+};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 
@@ -101,12 +105,17 @@ impl Serve {
         listen_to_logs(&home, &settings.config)?;
         interrupt::listen()?;
         let ready = |beacon: &server::Beacon, link: &str| {
-            println!("conceptd listens on {}", beacon.url);
-            match self.open {
-                true => show(link),
-                false => {
-                    println!("its page, for one browser within ten minutes: {link} (`conceptd open` makes another)")
-                }
+            let mut out = std::io::stdout();
+            let mut words = format!("conceptd listens on {}\n", beacon.url);
+            // A log keeps what it gets; a link that logs in belongs on a screen alone.
+            if out.is_terminal() && !self.open {
+                words +=
+                    &format!("its page, for one browser within ten minutes: {link} (`conceptd open` makes another)\n");
+            }
+            // Whoever started it may have stopped reading.
+            let _ = out.write_all(words.as_bytes());
+            if self.open {
+                show(link);
             }
         };
         let program = std::env::current_exe()?;
@@ -119,7 +128,7 @@ impl Serve {
 
 /// Opens a link in the browser, and prints it for where there is none.
 pub fn show(link: &str) {
-    println!("{link}");
+    let _ = writeln!(std::io::stdout(), "{link}");
     if let Err(error) = open::that_detached(link) {
         eprintln!("no browser could be opened ({error}); open the link yourself");
     }

@@ -15,6 +15,9 @@ pub struct Verify {
     concept: PathBuf,
     /// The pictures that it may have been made of.
     pictures: Vec<PathBuf>,
+    /// A picture that was left out of them; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    left_out: Vec<String>,
     /// The base that it may have been made on.
     #[arg(long)]
     base: Option<PathBuf>,
@@ -49,7 +52,8 @@ impl Verify {
             // What models said of the pictures was learnt too.
             let run = run_of(&self.concept).map(|(folder, _, _)| preparation::given(folder.path()));
             let (captions, masks) = run.unwrap_or_default();
-            let options = Options { masks, ..picture_options(resolution, Crop::Center, &Limits::default()) };
+            let left_out = self.left_out.iter().cloned().collect();
+            let options = Options { masks, left_out, ..picture_options(resolution, Crop::Center, &Limits::default()) };
             let found = dataset::scan(&self.pictures, &options, &captions, &mut |_| Ok::<_, dataset::Error>(()))?;
             compare("pictures", &hex(&found.digest()), said("conceptd.data_sha256"));
         }

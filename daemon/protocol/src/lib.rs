@@ -50,8 +50,8 @@ pub use preparation::{
 };
 pub use problem::{ErrorCode, Problem};
 pub use system::{
-    Check, DoctorView, Health, Limits, LoginLink, LoginRequest, SettingOrigin, SettingView, Settings, SettingsChange,
-    Verdict, VersionView,
+    Check, DoctorView, Health, Limits, LoginLink, LoginRequest, LoginView, SettingOrigin, SettingView, Settings,
+    SettingsChange, Verdict, VersionView,
 };
 pub use watch::{WatchRequest, WatchView, WatchedState, WatchedView, Watches};
 pub use worker::{Command, CreateTask, MemoryLevel, Report, Task, TrainTask};

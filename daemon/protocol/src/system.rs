@@ -39,6 +39,14 @@ pub struct LoginRequest {
     pub secret: String,
 }
 
+/// A browser that is logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoginView {
+    /// What the page sends as `X-Conceptd-Key` with every request that is not a picture, a download or a stream of events.
+    /// Cookies go to every server of a machine; this stays with the page.
+    pub key: String,
+}
+
 /// Where a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

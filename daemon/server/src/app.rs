@@ -49,6 +49,8 @@ pub struct App {
     pub(crate) looks: Semaphore,
     /// Those that go on.
     pub(crate) looking: Looking,
+    /// Held while concepts are promoted, deleted and restored.
+    pub(crate) library: Mutex<()>,
     /// Held while files of hosts change.
     pub(crate) installing: Mutex<()>,
     stop: watch::Sender<bool>,
@@ -82,6 +84,7 @@ impl App {
             surveys: Semaphore::new(1),
             looks: Semaphore::new(1),
             looking: Looking::default(),
+            library: Mutex::new(()),
             installing: Mutex::new(()),
             stop: watch::channel(false).0,
             memory_budget,

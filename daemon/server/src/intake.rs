@@ -2,7 +2,7 @@
 //! what they hold, in a process of its own.
 
 use crate::{
-    App, Error, Result,
+    App, Error, Home, Result,
     jobs::{Heard, Worker},
     store::{DatasetRecord, Submitted, now_ms},
 };
@@ -49,7 +49,7 @@ async fn survey(app: &Arc<App>, folder: &Path, thumbnails: &Path) -> Result<std:
 const ANY_BODY: &str = "upload";
 
 /// Looks through what was staged and makes the data set `id` of it, once for a key. What was written and decided about the
-/// pictures of `before` comes along.
+/// pictures of the data set `before` comes along, by what they show.
 ///
 /// # Errors
 /// If the disk or the database refuses. What cannot be used is no error.
@@ -58,7 +58,7 @@ pub async fn keep(
     staged: &Path,
     id: String,
     key: Option<String>,
-    before: Option<DatasetRecord>,
+    before: Option<String>,
 ) -> Result<std::result::Result<Submitted<DatasetRecord>, JobFailure>> {
     let thumbnails = app.home.thumbnails(&id);
     let most = app.config.limits.pictures;
@@ -72,7 +72,7 @@ pub async fn keep(
     let survey = match surveyed {
         Ok(survey) => survey,
         Err(failure) => {
-            let _ = fs::remove_dir_all(thumbnails);
+            forget_what_was_made(&app.home, &id);
             return Ok(Err(failure));
         }
     };
@@ -88,29 +88,40 @@ pub async fn keep(
             fs::remove_dir_all(&folder).map_err(Error::disk(&folder))?;
         }
         fs::rename(&staged, &folder).map_err(Error::disk(&staged))?;
-        let record = match before {
-            Some(before) => DatasetRecord { bytes, id, created_at_ms: now_ms(), survey, report: None, ..before },
-            None => DatasetRecord {
-                bytes,
-                id,
-                created_at_ms: now_ms(),
-                survey,
-                captions: Default::default(),
-                described: Default::default(),
-                shared: Vec::new(),
-                report: None,
-                choices: Default::default(),
-            },
-        };
+        let mut record = DatasetRecord { bytes, created_at_ms: now_ms(), ..DatasetRecord::new(id.clone(), survey) };
+        if let Some(before) = before.map(|before| app.store.get::<DatasetRecord>(&before)).transpose()?.flatten() {
+            record.take_over(before);
+        }
         let submitted = app.store.insert_once(record, key.as_deref().map(|key| (key, ANY_BODY)))?;
         // The same upload ran beside this one and was faster.
         if let Submitted::Earlier(_) = submitted {
             app.home.discard(&folder)?;
-            let _ = fs::remove_dir_all(thumbnails);
+            forget_what_was_made(&app.home, &id);
         }
         Ok(submitted)
     });
     kept.await.map(Ok)
+}
+
+/// Removes what was made of a data set's pictures.
+pub fn forget_what_was_made(home: &Home, id: &str) {
+    for made in [home.thumbnails(id), home.prepared(id)] {
+        let _ = fs::remove_dir_all(made);
+    }
+}
+
+/// Removes what was made of data sets that are no more, or never came to be.
+///
+/// # Errors
+/// If the database refuses.
+pub fn tidy(app: &App) -> Result<()> {
+    let Ok(entries) = fs::read_dir(app.home.thumbnails("")) else { return Ok(()) };
+    for id in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        if app.store.get::<DatasetRecord>(&id)?.is_none() {
+            forget_what_was_made(&app.home, &id);
+        }
+    }
+    Ok(())
 }
 
 /// Puts the files of two folders into the new folder `all`. Where a name is taken, all new ones go into a folder of their
@@ -120,12 +131,18 @@ pub async fn keep(
 /// If the disk refuses.
 pub fn together(old: &Path, new: &Path, all: &Path) -> Result<()> {
     copy_tree(old, all)?;
-    let names = |folder: &Path| -> Result<Vec<String>> {
+    // A prompt or a mask belongs to every picture of its stem.
+    let stems = |folder: &Path| -> Result<Vec<String>> {
         let entries = fs::read_dir(folder).map_err(Error::disk(folder))?;
-        Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().to_lowercase())).collect())
+        let stem = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().to_lowercase();
+            let stem = name.rsplit_once('.').filter(|_| !entry.path().is_dir()).map_or(name.as_str(), |(stem, _)| stem);
+            stem.strip_suffix(".mask").unwrap_or(stem).to_owned()
+        };
+        Ok(entries.filter_map(std::result::Result::ok).map(stem).collect())
     };
-    let taken = names(all)?;
-    let clash = names(new)?.iter().any(|name| taken.contains(name));
+    let taken = stems(all)?;
+    let clash = stems(new)?.iter().any(|stem| taken.contains(stem));
     let mut free = (1..).map(|number| format!("added-{number}")).filter(|name| !taken.contains(name));
     let to = match free.next().filter(|_| clash) {
         Some(folder) => all.join(folder),

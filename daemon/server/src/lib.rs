@@ -77,6 +77,8 @@ pub fn serve(
     let app = Arc::new(App::open(home.clone(), settings, token, program, port)?);
     jobs::recover(&app.store)?;
     home.clear_staging();
+    trash::tidy(&app)?;
+    intake::tidy(&app)?;
     installs::tidy(&app)?;
     app.store.forget_requests(store::now_ms() - REMEMBERED_MS)?;
     let result = actix_web::rt::System::new().block_on(run(app, listener, listen, beacon, ready, asked_to_stop));

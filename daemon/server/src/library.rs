@@ -7,7 +7,10 @@ use crate::{
 use concept::{Bundle, RunFolder, host_prompts};
 use diffusion::Family;
 use protocol::{BaseFamily, ConceptView, HostPrompts, Mode, Parameters, Source, TargetsName};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::PoisonError,
+};
 
 /// The picture of a concept among its files.
 pub const PREVIEW: &str = "preview.png";
@@ -73,16 +76,21 @@ pub fn snapshot_of(app: &App, concept: &ConceptView, step: u64) -> Result<Option
     Ok(job.map(|job| run_of(&app.home, &job).snapshot_file(step)).filter(|file| file.is_file()))
 }
 
-/// Makes a version of a concept out of another snapshot of its job; the one that is there already if there is one. What is
-/// installed keeps its files: hosts keep what they once loaded under a name.
+/// Makes a version of a concept out of another snapshot of its job, and says whether it is new: the one that is there already
+/// is that version. What is installed keeps its files: hosts keep what they once loaded under a name.
 ///
 /// # Errors
 /// If the disk or the database refuses. A snapshot that cannot be used is no error.
-pub fn promote(app: &App, concept: &Concept, step: u64) -> Result<std::result::Result<Concept, concept::Error>> {
+pub fn promote(
+    app: &App,
+    concept: &Concept,
+    step: u64,
+) -> Result<std::result::Result<(Concept, bool), concept::Error>> {
+    let _turn = app.library.lock().unwrap_or_else(PoisonError::into_inner);
     let view = &concept.view;
     let same = |other: &Concept| other.view.job == view.job && other.view.step == Some(step);
     if let Some(there) = app.store.all::<Concept>()?.into_iter().find(same) {
-        return Ok(Ok(there));
+        return Ok(Ok((there, false)));
     }
     let Some(file) = snapshot_of(app, view, step)? else {
         return Ok(Err(concept::Error::Invalid(format!("there is no snapshot of step {step}, or no longer"))));
@@ -102,7 +110,7 @@ pub fn promote(app: &App, concept: &Concept, step: u64) -> Result<std::result::R
     let made = named(app, ConceptView { job: view.job.clone(), step: Some(step), ..made })?;
     let made = Concept { promoted: true, ..made };
     app.store.insert(&made)?;
-    Ok(Ok(made))
+    Ok(Ok((made, true)))
 }
 
 /// What a measured speed belongs to.
@@ -204,7 +212,7 @@ pub fn import(
     let concept = named(app, described(app, id, &bundle, &name, mode, Source::Imported)?)?;
     match app.store.insert_once(concept, key.map(|key| (key, "import")))? {
         Submitted::New(concept) | Submitted::Earlier(concept) => Ok(Ok(concept)),
-        Submitted::OtherBody => Err(Error::bug("an import with two bodies")),
+        Submitted::OtherBody | Submitted::Gone => Err(Error::bug("an import with two bodies")),
     }
 }
 

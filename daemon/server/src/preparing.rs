@@ -171,6 +171,11 @@ pub fn mask(home: &Home, dataset: &str, picture: &str) -> PathBuf {
     home.prepared(dataset).join("masks").join(format!("{}.png", picture.get(..32).unwrap_or(picture)))
 }
 
+/// Removes the masks of the last examination: a new one may make others, or none.
+pub fn forget_masks(home: &Home, dataset: &str) {
+    let _ = std::fs::remove_dir_all(home.prepared(dataset).join("masks"));
+}
+
 /// The preview sheet of the last examination.
 pub fn sheet(home: &Home, dataset: &str) -> PathBuf {
     home.prepared(dataset).join("sheet.png")

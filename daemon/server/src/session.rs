@@ -1,5 +1,7 @@
 //! Browsers that are logged in. A browser cannot keep the token where scripts do not reach it, so it gets a cookie that only
-//! the daemon can make; nothing is stored, and a new token ends every session.
+//! the daemon can make; nothing is stored, and a new token ends every session. Cookies know no ports, so that every other
+//! server on the machine is shown them: a cookie alone shows pictures, anything else takes a key that the page keeps in the
+//! storage of its origin, which knows ports.
 
 use crate::{Result, random, store::now_ms};
 use hmac::{Hmac, Mac};
@@ -57,33 +59,42 @@ impl Sessions {
 
     /// Whether a secret is the token.
     pub fn is_token(&self, secret: &str) -> bool {
-        bool::from(secret.as_bytes().ct_eq(self.token.as_bytes()))
+        same(secret, &self.token)
     }
 
-    /// What a browser shows from now on.
+    /// What a browser shows from now on, and the key that its page keeps.
     ///
     /// # Errors
     /// If the system has no random numbers.
-    pub fn cookie(&self) -> Result<String> {
+    pub fn begin(&self) -> Result<(String, String)> {
         let said = format!("{}.{}", now_ms() + SESSION_MS, concept::hex(&random::<16>()?));
-        Ok(format!("{said}.{}", concept::hex(&self.seal(&said).finalize().into_bytes())))
+        let cookie = format!("{said}.{}", self.seal("session", &said));
+        let key = self.seal("key", &cookie);
+        Ok((cookie, key))
     }
 
     /// Whether a browser's cookie is one of ours and still holds.
     pub fn holds(&self, cookie: &str) -> bool {
         let Some((said, seal)) = cookie.rsplit_once('.') else { return false };
         let ends = said.split('.').next().and_then(|ends| ends.parse::<i64>().ok());
-        let sealed = concept::hex(&self.seal(said).finalize().into_bytes());
-        bool::from(sealed.as_bytes().ct_eq(seal.as_bytes())) && ends.is_some_and(|ends| ends > now_ms())
+        same(&self.seal("session", said), seal) && ends.is_some_and(|ends| ends > now_ms())
     }
 
-    fn seal(&self, said: &str) -> Hmac<Sha256> {
+    /// Whether a key is that of a cookie.
+    pub fn fits(&self, cookie: &str, key: &str) -> bool {
+        same(&self.seal("key", cookie), key)
+    }
+
+    fn seal(&self, purpose: &str, said: &str) -> String {
         let mut seal =
             Hmac::<Sha256>::new_from_slice(self.token.as_bytes()).expect("bug: HMAC takes keys of any length");
-        seal.update(b"conceptd session ");
-        seal.update(said.as_bytes());
-        seal
+        seal.update(format!("conceptd {purpose} {said}").as_bytes());
+        concept::hex(&seal.finalize().into_bytes())
     }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }
 
 #[cfg(test)]
@@ -106,12 +117,14 @@ mod tests {
     #[test]
     fn only_our_own_cookie_of_this_token_holds() {
         let (sessions, others) = (Sessions::new("a".repeat(64)), Sessions::new("b".repeat(64)));
-        let cookie = sessions.cookie().expect("a cookie");
+        let (cookie, key) = sessions.begin().expect("a cookie");
         assert!(sessions.holds(&cookie) && !others.holds(&cookie));
+        let (another, _) = sessions.begin().expect("a cookie");
+        assert!(sessions.fits(&cookie, &key) && !sessions.fits(&another, &key) && !sessions.fits(&cookie, ""));
         let later = format!("9{cookie}");
         assert!(!sessions.holds(&later) && !sessions.holds("") && !sessions.holds("1.2.3"));
         let said = format!("{}.ab", now_ms() - 1);
-        let old = format!("{said}.{}", concept::hex(&sessions.seal(&said).finalize().into_bytes()));
+        let old = format!("{said}.{}", sessions.seal("session", &said));
         assert!(!sessions.holds(&old));
     }
 }

@@ -8,8 +8,14 @@ use crate::{
 use protocol::{SettingOrigin, SettingView, Settings};
 use schemars::schema_for;
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fs, io::ErrorKind};
-use toml_edit::{DocumentMut, Item, Table};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::ErrorKind,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 /// What may be changed from a page. The rest decides who may ask, what may be read and which code is run: only whoever can
 /// write the file may change that.
@@ -76,6 +82,8 @@ pub struct Refused(pub String, pub String);
 /// # Errors
 /// If the disk refuses.
 pub fn change(home: &Home, values: &BTreeMap<String, Value>) -> Result<std::result::Result<(), Refused>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let file = home.config_file();
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
@@ -92,9 +100,12 @@ pub fn change(home: &Home, values: &BTreeMap<String, Value>) -> Result<std::resu
             let detail = format!("`{name}` can only be changed in {}", file.display());
             return Ok(Err(Refused(field, detail)));
         }
+        if let Some(wrong) = wrong(name, value) {
+            return Ok(Err(Refused(field, wrong)));
+        }
         let table = match name.strip_prefix(LIMITS) {
-            None => document.as_table_mut(),
-            Some(_) => match document.entry("limits").or_insert(Item::Table(Table::new())).as_table_mut() {
+            None => document.as_table_mut() as &mut dyn TableLike,
+            Some(_) => match document.entry("limits").or_insert(Item::Table(Table::new())).as_table_like_mut() {
                 Some(table) => table,
                 None => return Ok(Err(Refused(field, format!("`limits` is no table in {}", file.display())))),
             },
@@ -105,10 +116,10 @@ pub fn change(home: &Home, values: &BTreeMap<String, Value>) -> Result<std::resu
                 table.remove(key);
             }
             None => return Ok(Err(Refused(field, "give a text, a number, true or false, or a list of texts".into()))),
-            Some(value) => drop(table.insert(key, value.into())),
+            Some(value) => drop(table.insert(key, Item::Value(value))),
         }
     }
-    if document.get("limits").and_then(Item::as_table).is_some_and(Table::is_empty) {
+    if document.get("limits").and_then(Item::as_table_like).is_some_and(TableLike::is_empty) {
         document.remove("limits");
     }
     let text = document.to_string();
@@ -143,16 +154,39 @@ fn understood(text: &str, values: &BTreeMap<String, Value>) -> Result<std::resul
         let detail = said.split("config.toml: ").last().unwrap_or(&said).to_owned();
         Refused(meant.map_or_else(|| "values".to_owned(), |name| format!("values.{name}")), detail)
     };
-    let read = layered(&home, std::iter::empty(), Vec::new()).map_err(refused);
-    Ok(read.and_then(|read| match serde_json::to_value(&read.config.limits).ok().and_then(zero_in) {
-        Some(name) => Err(Refused(format!("values.{LIMITS}{name}"), "give 1 or more".into())),
-        None => Ok(()),
-    }))
+    Ok(layered(&home, std::iter::empty(), Vec::new()).map(drop).map_err(refused))
 }
 
-/// A limit that would forbid everything.
-fn zero_in(limits: Value) -> Option<String> {
-    limits.as_object()?.iter().find(|(_, limit)| limit.as_u64() == Some(0)).map(|(name, _)| name.clone())
+/// What is wrong with a value that the types would take: one with which nobody could go on.
+fn wrong(name: &str, value: &Value) -> Option<String> {
+    let number = |least: u64, most: u64| {
+        let given = value.as_u64().filter(|given| !(least..=most).contains(given))?;
+        Some(format!("give a number from {least} to {most}, not {given}"))
+    };
+    match name {
+        "log" => match value.as_str() {
+            Some("error" | "warn" | "info" | "debug" | "trace") | None => None,
+            Some(_) => Some("choose error, warn, info, debug or trace".into()),
+        },
+        "models" => value.as_array()?.iter().filter_map(Value::as_str).find_map(not_a_folder),
+        "threads" => number(0, 1024),
+        "worker_silence" => number(10, 86_400),
+        "keep_alive" | "host_idle" => number(0, 86_400),
+        "memory_budget" if value.as_u64() != Some(0) => number(256 << 20, 1 << 50),
+        // A login and a page of captions must still fit.
+        "limits.json_bytes" => number(65_536, 1 << 40),
+        name if name.starts_with(LIMITS) => number(1, 1 << 50),
+        _ => None,
+    }
+}
+
+/// Another machine's folder would be told who the user is.
+fn not_a_folder(path: &str) -> Option<String> {
+    let elsewhere = path.starts_with("\\\\") || path.starts_with("//");
+    match !elsewhere && Path::new(path).is_absolute() && Path::new(path).is_dir() {
+        true => None,
+        false => Some(format!("`{path}` is no folder of this machine; give the whole path of one")),
+    }
 }
 
 #[cfg(test)]
@@ -171,9 +205,9 @@ mod tests {
 
     #[test]
     fn a_change_leaves_the_rest_of_the_file_alone() {
+        let folder = std::env::temp_dir().display().to_string();
         let before = "# mine\nport = 7000 # not the usual\nkeep_alive = 9\n";
-        let (refused, after) =
-            changed(before, json!({ "keep_alive": null, "models": ["/a", "/b"], "limits.pictures": 7 }));
+        let (refused, after) = changed(before, json!({ "keep_alive": null, "models": [folder], "limits.pictures": 7 }));
         assert_eq!(refused, None);
         let expected = "# mine\nport = 7000 # not the usual\nmodels = [\"/a\", \"/b\"]\n\n[limits]\npictures = 7\n";
         assert_eq!(after, expected);
@@ -189,6 +223,11 @@ mod tests {
             (json!({ "keep_alive": { "a": 1 } }), "values.keep_alive"),
             (json!({ "limits.pictures": 0 }), "values.limits.pictures"),
             (json!({ "limits.nothing": 1 }), "values.limits.nothing"),
+            (json!({ "limits.json_bytes": 1 }), "values.limits.json_bytes"),
+            (json!({ "log": "[[[" }), "values.log"),
+            (json!({ "models": ["\\\\\\\\far\\\\share"] }), "values.models"),
+            (json!({ "models": ["models"] }), "values.models"),
+            (json!({ "threads": 1_000_000 }), "values.threads"),
         ] {
             assert_eq!(changed("port = 1\n", values), (Some(field.into()), "port = 1\n".into()));
         }

@@ -1,7 +1,10 @@
 //! Concepts that were deleted: their files, and what was known of them, until somebody takes them back or out for good.
+//!
+//! `trash/T` holds the folder of the concept and, beside it, where no bundle and no upload can put anything, its record. The
+//! record is there before anything moves and goes last, so that whatever is broken off in between can be finished.
 
 use crate::{
-    App, Error, Result, intake,
+    App, Error, Home, Result, intake,
     store::{Concept, now_ms},
     write_whole,
 };
@@ -9,10 +12,11 @@ use protocol::TrashedConcept;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::{MutexGuard, PoisonError},
 };
 
-/// What was known of a concept, among its files.
+/// The file of the record.
 const RECORD: &str = "deleted.json";
 
 #[derive(Serialize, Deserialize)]
@@ -21,43 +25,49 @@ struct Deleted {
     concept: Concept,
 }
 
-/// Moves a concept out of the library.
+/// One at a time: two that delete or restore the same would take each other's files.
+fn turn(app: &App) -> MutexGuard<'_, ()> {
+    app.library.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Moves a concept out of the library; one that is gone already stays so.
 ///
 /// # Errors
 /// If the disk or the database refuses.
-pub fn discard(app: &App, concept: Concept) -> Result<()> {
-    let (id, folder) = (concept.view.id.clone(), app.home.concept(&concept.view.id));
-    let deleted = Deleted { at_ms: now_ms(), concept };
-    write_whole(&folder.join(RECORD), &serde_json::to_vec(&deleted).map_err(Error::bug)?)?;
-    app.home.discard(&folder)?;
-    app.store.remove::<Concept>(&id)?;
+pub fn discard(app: &App, id: &str) -> Result<()> {
+    let _turn = turn(app);
+    let Some(concept) = app.store.get::<Concept>(id)? else { return Ok(()) };
+    let place = app.home.trash().join(crate::id("t")?);
+    let record = serde_json::to_vec(&Deleted { at_ms: now_ms(), concept }).map_err(Error::bug)?;
+    write_whole(&place.join(RECORD), &record)?;
+    let folder = app.home.concept(id);
+    if folder.exists() {
+        fs::rename(&folder, place.join(id)).map_err(Error::disk(&folder))?;
+    }
+    app.store.remove::<Concept>(id)?;
     Ok(())
 }
 
 /// The concepts in the trash, the last first.
 pub fn list(app: &App) -> Vec<TrashedConcept> {
-    let Ok(entries) = fs::read_dir(app.home.trash()) else { return Vec::new() };
-    let entries = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut items: Vec<TrashedConcept> = entries.filter_map(|id| view(app, id)).collect();
+    let view = |id: String| {
+        let Deleted { at_ms, concept } = read(&app.home, &id)?;
+        let bytes = intake::size(&app.home.trash().join(&id).join(&concept.view.id));
+        let view = concept.view;
+        Some(TrashedConcept { id, name: view.name, stem: view.stem, mode: view.mode, bytes, deleted_at_ms: at_ms })
+    };
+    let mut items: Vec<TrashedConcept> = places(&app.home).into_iter().filter_map(view).collect();
     items.sort_by_key(|item| std::cmp::Reverse(item.deleted_at_ms));
     items
 }
 
-fn view(app: &App, id: String) -> Option<TrashedConcept> {
-    let (folder, Deleted { at_ms, concept }) = find(app, &id)?;
-    let view = concept.view;
-    let bytes = intake::size(&folder);
-    Some(TrashedConcept { id, name: view.name, stem: view.stem, mode: view.mode, bytes, deleted_at_ms: at_ms })
+fn places(home: &Home) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(home.trash()) else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
-/// The files of a concept in the trash and what was known of it.
-fn find(app: &App, id: &str) -> Option<(PathBuf, Deleted)> {
-    let entries = fs::read_dir(app.home.trash().join(id)).ok()?;
-    entries.filter_map(|entry| Some(entry.ok()?.path())).find_map(|folder| Some((folder.clone(), read(&folder)?)))
-}
-
-fn read(folder: &Path) -> Option<Deleted> {
-    serde_json::from_slice(&fs::read(folder.join(RECORD)).ok()?).ok()
+fn read(home: &Home, id: &str) -> Option<Deleted> {
+    serde_json::from_slice(&fs::read(home.trash().join(id).join(RECORD)).ok()?).ok()
 }
 
 /// Why a concept cannot be taken back.
@@ -73,16 +83,16 @@ pub enum Kept {
 /// # Errors
 /// If the disk or the database refuses.
 pub fn restore(app: &App, id: &str) -> Result<std::result::Result<Concept, Kept>> {
-    let Some((folder, Deleted { concept, .. })) = find(app, id) else { return Ok(Err(Kept::Missing)) };
+    let _turn = turn(app);
+    let Some(Deleted { concept, .. }) = read(&app.home, id) else { return Ok(Err(Kept::Missing)) };
     let stem = &concept.view.stem;
     if app.store.all::<Concept>()?.iter().any(|other| other.view.stem == *stem) {
         return Ok(Err(Kept::Taken(stem.clone())));
     }
-    let home = app.home.concept(&concept.view.id);
-    fs::rename(&folder, &home).map_err(Error::disk(&folder))?;
+    let (from, to) = (app.home.trash().join(id).join(&concept.view.id), app.home.concept(&concept.view.id));
+    fs::rename(&from, &to).map_err(Error::disk(&from))?;
     app.store.insert(&concept)?;
-    let _ = fs::remove_file(home.join(RECORD));
-    let _ = fs::remove_dir(app.home.trash().join(id));
+    remove(app.home.trash().join(id))?;
     Ok(Ok(concept))
 }
 
@@ -91,8 +101,39 @@ pub fn restore(app: &App, id: &str) -> Result<std::result::Result<Concept, Kept>
 /// # Errors
 /// If the disk refuses.
 pub fn forget(app: &App, id: &str) -> Result<bool> {
-    let Some((folder, _)) = find(app, id) else { return Ok(false) };
-    fs::remove_dir_all(&folder).map_err(Error::disk(&folder))?;
-    let _ = fs::remove_dir(app.home.trash().join(id));
+    let _turn = turn(app);
+    if read(&app.home, id).is_none() {
+        return Ok(false);
+    }
+    remove(app.home.trash().join(id))?;
     Ok(true)
+}
+
+fn remove(place: PathBuf) -> Result<()> {
+    fs::remove_dir_all(&place).map_err(Error::disk(&place))
+}
+
+/// Finishes what an earlier daemon was killed in.
+///
+/// # Errors
+/// If the disk or the database refuses.
+pub fn tidy(app: &App) -> Result<()> {
+    for id in places(&app.home) {
+        let Some(Deleted { concept, .. }) = read(&app.home, &id) else { continue };
+        let place = app.home.trash().join(&id);
+        let moved = place.join(&concept.view.id).exists();
+        let listed = app.store.get::<Concept>(&concept.view.id)?.is_some();
+        match (moved, listed) {
+            // Deleted, all but its row.
+            (true, true) => drop(app.store.remove::<Concept>(&concept.view.id)?),
+            (true, false) => {}
+            // Restored, all but its row; or not moved yet.
+            (false, false) if app.home.concept(&concept.view.id).exists() => {
+                app.store.insert(&concept)?;
+                remove(place)?;
+            }
+            (false, _) => remove(place)?,
+        }
+    }
+    Ok(())
 }

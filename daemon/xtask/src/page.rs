@@ -52,8 +52,9 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 
 fn same(made: &Path, kept: &Path) -> Result<()> {
     // A checkout may have turned line ends.
-    let plain = |path: &Path| fs::read_to_string(path).map(|text| text.replace("\r\n", "\n")).unwrap_or_default();
-    if plain(made) != plain(kept) {
+    let plain =
+        |path: &Path| fs::read(path).map(|bytes| bytes.into_iter().filter(|byte| *byte != b'\r').collect::<Vec<_>>());
+    if plain(made)? != plain(kept).unwrap_or_default() {
         bail!("{} is not what its sources make: run `cargo xtask page` and commit it", kept.display());
     }
     Ok(())

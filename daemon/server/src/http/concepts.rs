@@ -189,7 +189,7 @@ pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
     crate::blocking(move || {
         // What a host still holds open goes later.
         installs::uninstall(&app, &concept.view.id, &[])?;
-        trash::discard(&app, concept)
+        trash::discard(&app, &concept.view.id)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -230,10 +230,16 @@ pub async fn promote(app: Data<App>, id: UrlPath<String>, request: HttpRequest, 
     let app = app.into_inner();
     let (PromoteRequest { step }, _) = json(&app, &request, payload).await?;
     let concept = exactly(&app, &id).await?;
+    if concept.view.job.is_none() {
+        return Err(ApiError::conflict("the concept was not trained here, so that there are no snapshots of it"));
+    }
     let store = app.clone();
     match crate::blocking(move || library::promote(&store, &concept, step)).await? {
-        Ok(concept) => Ok(HttpResponse::Created().json(crate::blocking(move || shown(&app, concept)).await?)),
-        Err(error) => Err(ApiError::unusable(ErrorCode::NotFound, "step", error.to_string())),
+        Ok((concept, new)) => {
+            let mut answer = if new { HttpResponse::Created() } else { HttpResponse::Ok() };
+            Ok(answer.json(crate::blocking(move || shown(&app, concept)).await?))
+        }
+        Err(error) => Err(ApiError::unusable(error.code(), "step", error.to_string())),
     }
 }
 

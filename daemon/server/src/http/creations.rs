@@ -39,7 +39,7 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     });
     let creation = match submitted.await? {
         Submitted::New(creation) | Submitted::Earlier(creation) => creation,
-        Submitted::OtherBody => return Err(other_body()),
+        Submitted::OtherBody | Submitted::Gone => return Err(other_body()),
     };
     app.controls.ring();
     let location = format!("/v1/creations/{}", creation.id);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     App, Error, intake, preparing,
-    store::{DatasetRecord, Job, Submitted},
+    store::{DatasetRecord, Submitted},
 };
 use actix_multipart::Multipart;
 use actix_web::{
@@ -33,7 +33,7 @@ pub async fn create(app: Data<App>, request: HttpRequest, payload: Payload) -> A
     let staged = app.home.staging()?;
     let result = match media_type(&request).as_str() {
         "application/json" => from_path(&app, &request, payload, &staged).await,
-        "multipart/form-data" => receive(&app, Multipart::new(request.headers(), payload), &staged).await,
+        "multipart/form-data" => receive(&app, Multipart::new(request.headers(), payload), &staged, 0).await,
         _ => Err(ApiError::media_type("send files as multipart/form-data, or a path as application/json")),
     };
     let result = match result {
@@ -59,11 +59,11 @@ async fn keep(
     app: &Arc<App>,
     staged: &Path,
     key: Option<String>,
-    before: Option<DatasetRecord>,
+    before: Option<String>,
 ) -> Result<DatasetView, ApiError> {
     match intake::keep(app, staged, crate::id("dataset")?, key, before).await? {
         Ok(Submitted::New(record) | Submitted::Earlier(record)) => Ok(view(app, record)),
-        Ok(Submitted::OtherBody) => Err(other_body()),
+        Ok(Submitted::OtherBody | Submitted::Gone) => Err(other_body()),
         Err(JobFailure { code: ErrorCode::TooLarge, reason }) => Err(ApiError::too_large(reason)),
         Err(JobFailure { code, reason }) => Err(ApiError::unusable(code, "files", reason)),
     }
@@ -76,11 +76,11 @@ async fn from_path(app: &Arc<App>, request: &HttpRequest, payload: Payload, stag
     copied.await?.map_err(|reason| ApiError::unusable(ErrorCode::Dataset, "path", reason))
 }
 
-/// Streams the files of a form to disk.
-async fn receive(app: &Arc<App>, mut form: Multipart, staged: &Path) -> Result<(), ApiError> {
+/// Streams the files of a form to disk, beside `there` bytes that are there already.
+async fn receive(app: &Arc<App>, mut form: Multipart, staged: &Path, there: u64) -> Result<(), ApiError> {
     let limits = &app.config.limits;
     let broken = |error: actix_multipart::MultipartError| ApiError::malformed(format!("the form is damaged: {error}"));
-    let (mut names, mut total) = (HashSet::new(), 0u64);
+    let (mut names, mut total) = (HashSet::new(), there);
     while let Some(field) = timeout(PATIENCE, form.next()).await.map_err(|_| ApiError::timeout())? {
         let mut field = field.map_err(broken)?;
         let disposition = field.content_disposition();
@@ -142,12 +142,13 @@ pub async fn add(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payl
         return Err(ApiError::media_type("send files as multipart/form-data"));
     }
     let staged = app.home.staging()?;
-    let result = match receive(&app, Multipart::new(request.headers(), payload), &staged.join("new")).await {
-        Ok(()) => together(&app, &before, &staged).await,
+    let form = Multipart::new(request.headers(), payload);
+    let result = match receive(&app, form, &staged.join("new"), before.bytes).await {
+        Ok(()) => together(&app, &before.id, &staged).await,
         Err(error) => Err(error),
     };
     let result = match result {
-        Ok(()) => keep(&app, &staged.join("all"), None, Some(before)).await,
+        Ok(()) => keep(&app, &staged.join("all"), None, Some(before.id)).await,
         Err(error) => Err(error),
     };
     let _ = std::fs::remove_dir_all(&staged);
@@ -155,8 +156,8 @@ pub async fn add(app: Data<App>, id: UrlPath<String>, request: HttpRequest, payl
 }
 
 /// Puts a data set's files and the new ones into one folder.
-async fn together(app: &Arc<App>, before: &DatasetRecord, staged: &Path) -> Result<(), ApiError> {
-    let (old, staged) = (app.home.dataset(&before.id), staged.to_owned());
+async fn together(app: &Arc<App>, before: &str, staged: &Path) -> Result<(), ApiError> {
+    let (old, staged) = (app.home.dataset(before), staged.to_owned());
     Ok(crate::blocking(move || intake::together(&old, &staged.join("new"), &staged.join("all"))).await?)
 }
 
@@ -181,22 +182,22 @@ pub async fn change(app: Data<App>, id: UrlPath<String>, request: HttpRequest, p
 pub async fn delete(app: Data<App>, id: UrlPath<String>) -> Answer {
     let app = app.into_inner();
     find(&app, &id).await?;
+    if app.looking.at(&id).is_some() {
+        return Err(ApiError::conflict("somebody looks at these pictures; wait, or cancel it"));
+    }
     let id = id.into_inner();
-    let needed = crate::blocking(move || {
-        let needs = |job: &Job| job.request.dataset == id && !job.work.state.is_final();
-        if let Some(job) = app.store.all::<Job>()?.into_iter().find(needs) {
-            return Ok(Some(job.request.name));
+    let removed = crate::blocking(move || {
+        let removed = app.store.remove_dataset(&id)?;
+        if removed.is_ok() {
+            // Without a row nothing asks for the files any more, whenever they go.
+            app.home.discard(&app.home.dataset(&id))?;
+            intake::forget_what_was_made(&app.home, &id);
         }
-        app.home.discard(&app.home.dataset(&id))?;
-        for made in [app.home.thumbnails(&id), app.home.prepared(&id)] {
-            let _ = std::fs::remove_dir_all(made);
-        }
-        app.store.remove::<DatasetRecord>(&id)?;
-        Ok(None)
+        Ok(removed)
     });
-    match needed.await? {
-        Some(name) => Err(ApiError::conflict(format!("the training of {name} needs these pictures; cancel it first"))),
-        None => Ok(HttpResponse::NoContent().finish()),
+    match removed.await? {
+        Err(name) => Err(ApiError::conflict(format!("the training of {name} needs these pictures; cancel it first"))),
+        Ok(_) => Ok(HttpResponse::NoContent().finish()),
     }
 }
 

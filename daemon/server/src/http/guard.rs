@@ -2,7 +2,11 @@
 //! or our own page's cookie, call the machine by an expected name (against DNS rebinding) and come from an expected page, if
 //! from any.
 
-use super::{error::ApiError, routes, session};
+use super::{
+    error::ApiError,
+    routes,
+    session::{self, Shown},
+};
 use crate::{App, metrics::Answer};
 use actix_web::{
     Error,
@@ -66,15 +70,21 @@ fn check(request: &ServiceRequest, app: &App) -> Result<(), ApiError> {
     let token = text(&AUTHORIZATION).map(|value| value.strip_prefix("Bearer ").unwrap_or_default());
     match token {
         Some(token) if app.sessions.is_token(token.trim()) => Ok(()),
-        None if session::is_logged_in(request, app) => {
-            // Browsers show cookies for any page on this machine, also for another server's; it is our own that may ask.
-            let own = match request.method().is_safe() {
+        Some(_) => Err(ApiError::unauthorized()),
+        None => {
+            let safe = request.method().is_safe();
+            match session::shown(request, app) {
+                Shown::Key => {}
+                Shown::Cookie if safe && routes::is_shown(request.path()) => {}
+                Shown::Cookie | Shown::Nothing => return Err(ApiError::unauthorized()),
+            }
+            // Another page of this machine has our cookie shown, too; it is our own that may ask.
+            let own = match safe {
                 true => site.is_none_or(|site| matches!(site, "same-origin" | "none")),
                 false => text(&ORIGIN).is_some_and(|origin| is_this_page(origin, host.as_deref())),
             };
             if own { Ok(()) } else { Err(ApiError::forbidden("only conceptd's own page may use its login")) }
         }
-        _ => Err(ApiError::unauthorized()),
     }
 }
 

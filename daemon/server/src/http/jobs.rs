@@ -57,6 +57,7 @@ pub async fn submit(app: Data<App>, request: HttpRequest, payload: Payload) -> A
         }
         Some(Submitted::Earlier(job)) => job,
         Some(Submitted::OtherBody) => return Err(other_body()),
+        Some(Submitted::Gone) => return Err(ApiError::conflict("the data set was deleted meanwhile")),
     };
     app.controls.ring();
     let location = format!("/v1/jobs/{}", job.id);

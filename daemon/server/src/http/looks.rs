@@ -67,6 +67,7 @@ pub async fn examine(app: Data<App>, id: UrlPath<String>, request: HttpRequest, 
     let (asked, _) = json::<ExamineRequest>(&app, &request, payload).await?;
     let usual = PrepareTask::of(asked.mode);
     let resolution = asked.resolution.unwrap_or(usual.resolution);
+    preparing::forget_masks(&app.home, &find(&app, &id).await?.id);
     let wish = PrepareTask { name: asked.name, resolution, crop: asked.crop, mask: asked.mask, ..usual };
     let (record, _) = look(&app, &id, wish, false, |record, prepared| record.report = prepared.examined.take()).await?;
     Ok(HttpResponse::Ok().json(report_of(record)?))

@@ -37,6 +37,14 @@ pub fn is_open(method: &Method, path: &str) -> bool {
     }
 }
 
+/// Whether a path is one that elements of a page load by themselves: pictures, downloads, streams of events.
+pub fn is_shown(path: &str) -> bool {
+    let mut parts = path.split('/').rev();
+    let (last, before) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    matches!(last, "bundle" | "events" | "preview" | "sheet")
+        || matches!(before, "masks" | "pictures" | "samples" | "thumbnails")
+}
+
 /// Puts the table into an application. Methods that a path does not know get an answer that says so.
 pub fn configure(config: &mut ServiceConfig) {
     for Entry { path, methods } in table() {

@@ -4,10 +4,7 @@ use super::{
     error::{Answer, ApiError},
     input::json,
 };
-use crate::{
-    App,
-    session::{SESSION_MS, Sessions},
-};
+use crate::{App, session::SESSION_MS};
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time::Duration},
@@ -15,7 +12,7 @@ use actix_web::{
     http::header::HOST,
     web::{Data, Payload},
 };
-use protocol::{LoginLink, LoginRequest};
+use protocol::{LoginLink, LoginRequest, LoginView};
 
 /// The address that logs one browser in. The code stands behind `#`, where no log and no other server sees it.
 pub fn login_link(url: &str, code: &str) -> String {
@@ -43,8 +40,9 @@ pub async fn enter(app: Data<App>, request: HttpRequest, payload: Payload) -> An
     if !app.sessions.redeem(secret.trim()) {
         return Err(ApiError::unauthorized());
     }
-    let cookie = cookie(&app, app.sessions.cookie()?, Duration::milliseconds(SESSION_MS));
-    Ok(HttpResponse::NoContent().cookie(cookie).finish())
+    let (value, key) = app.sessions.begin()?;
+    let cookie = cookie(&app, value, Duration::milliseconds(SESSION_MS));
+    Ok(HttpResponse::Ok().cookie(cookie).json(LoginView { key }))
 }
 
 /// `DELETE /v1/session`.
@@ -63,8 +61,24 @@ fn name(app: &App) -> String {
     format!("conceptd-{}", app.port)
 }
 
-/// Whether a request shows a cookie of ours.
-pub fn is_logged_in(request: &ServiceRequest, app: &App) -> bool {
-    let sessions: &Sessions = &app.sessions;
-    request.cookie(&name(app)).is_some_and(|cookie| sessions.holds(cookie.value()))
+/// What a request shows of a login.
+pub enum Shown {
+    /// Nothing that holds.
+    Nothing,
+    /// A cookie of ours: enough for what elements of a page load, which can send nothing else.
+    Cookie,
+    /// Also the key that only our page has.
+    Key,
+}
+
+/// What a request shows of a login.
+pub fn shown(request: &ServiceRequest, app: &App) -> Shown {
+    let Some(cookie) = request.cookie(&name(app)).filter(|cookie| app.sessions.holds(cookie.value())) else {
+        return Shown::Nothing;
+    };
+    let key = request.headers().get("x-conceptd-key").and_then(|key| key.to_str().ok());
+    match key.is_some_and(|key| app.sessions.fits(cookie.value(), key)) {
+        true => Shown::Key,
+        false => Shown::Cookie,
+    }
 }

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use protocol::{DoctorView, SettingsChange};
 use std::{process::Stdio, time::Duration};
-use tokio::{process::Command, time::timeout};
+use tokio::{process::Command, sync::Semaphore, time::timeout};
 
 /// What looking at the machine may take: it opens models and asks hosts.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,6 +46,8 @@ fn unreadable(error: Error) -> ApiError {
 
 /// `GET /v1/doctor`. The command looks, in a process of its own, since it opens models.
 pub async fn doctor(app: Data<App>) -> Answer {
+    static TURN: Semaphore = Semaphore::const_new(1);
+    let _turn = TURN.acquire().await.map_err(Error::bug)?;
     let mut command = Command::new(&app.program);
     command.args(["doctor", "--json", "--home"]).arg(app.home.path());
     command.envs(config::as_variables(&app.config, &app.origins));

@@ -1,9 +1,11 @@
 //! A set of pictures, what was written about them and what was decided.
 
-use super::Document;
+use super::{Document, Store};
+use crate::Result;
 use protocol::{
     CaptionOrigin, CaptionView, Captions, DatasetReport, Described, PictureChoice, PictureView, SharedPhrase, Survey,
 };
+use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +37,35 @@ pub struct DatasetRecord {
 }
 
 impl DatasetRecord {
+    /// With nothing but what was found.
+    pub fn new(id: String, survey: Survey) -> Self {
+        Self {
+            id,
+            bytes: 0,
+            created_at_ms: 0,
+            survey,
+            captions: BTreeMap::new(),
+            described: BTreeMap::new(),
+            shared: Vec::new(),
+            report: None,
+            choices: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over what was written and decided about pictures of another data set, for those that show the same: names and
+    /// which of several copies counts may be others here.
+    pub fn take_over(&mut self, mut before: Self) {
+        let names: BTreeMap<&str, &str> =
+            before.survey.pictures.iter().map(|picture| (picture.sha256.as_str(), picture.name.as_str())).collect();
+        for picture in &self.survey.pictures {
+            let Some(&name) = names.get(picture.sha256.as_str()) else { continue };
+            self.captions.extend(before.captions.remove(name).map(|text| (picture.name.clone(), text)));
+            self.described.extend(before.described.remove(name).map(|one| (picture.name.clone(), one)));
+            self.choices.extend(before.choices.remove(name).map(|choice| (picture.name.clone(), choice)));
+        }
+        self.shared = before.shared;
+    }
+
     /// The survey with the prompts in effect and what was decided.
     pub fn effective(&self) -> Survey {
         let mut survey = self.survey.clone();
@@ -115,6 +146,25 @@ impl Document for DatasetRecord {
     }
 }
 
+impl Store {
+    /// Removes a data set and says whether it was there; the name of a training that still needs it keeps it.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn remove_dataset(&self, id: &str) -> Result<std::result::Result<bool, String>> {
+        let mut connection = self.writer();
+        let transaction = connection.transaction()?;
+        let needs = "SELECT json_extract(body, '$.request.name') FROM jobs \
+                     WHERE id IN (SELECT id FROM queue) AND json_extract(body, '$.request.dataset') = ?1 LIMIT 1";
+        if let Some(name) = transaction.query_row(needs, [id], |row| row.get(0)).optional()? {
+            return Ok(Err(name));
+        }
+        let removed = transaction.execute("DELETE FROM datasets WHERE id = ?1", [id])? > 0;
+        transaction.commit()?;
+        Ok(Ok(removed))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,22 +177,28 @@ mod tests {
             caption: None,
             mask: false,
             repeats: 1,
-            sha256: String::new(),
+            sha256: format!("{width}"),
             used: true,
             focus: None,
         };
         let pictures = vec![picture("wide.png", 400, 200), picture("tall.png", 100, 300)];
-        DatasetRecord {
-            id: "dataset-1".into(),
-            bytes: 0,
-            created_at_ms: 0,
-            survey: Survey { pictures, skipped: Vec::new(), notes: Vec::new() },
-            captions: BTreeMap::new(),
-            described: BTreeMap::new(),
-            shared: Vec::new(),
-            report: None,
-            choices: choices.iter().map(|(name, choice)| ((*name).to_owned(), *choice)).collect(),
+        let survey = Survey { pictures, skipped: Vec::new(), notes: Vec::new() };
+        let choices = choices.iter().map(|(name, choice)| ((*name).to_owned(), *choice)).collect();
+        DatasetRecord { choices, ..DatasetRecord::new("dataset-1".into(), survey) }
+    }
+
+    #[test]
+    fn what_was_decided_follows_what_a_picture_shows() {
+        let left_out = PictureChoice { used: false, focus: None };
+        let mut before = record(&[("wide.png", left_out)]);
+        before.captions.insert("wide.png".into(), Some("mine".into()));
+        let mut now = record(&[]);
+        for (place, name) in ["a/other.png", "wide.png"].into_iter().enumerate() {
+            now.survey.pictures[place].name = name.into();
         }
+        now.take_over(before);
+        assert_eq!(now.captions.into_iter().collect::<Vec<_>>(), [("a/other.png".to_owned(), Some("mine".to_owned()))]);
+        assert_eq!(now.choices.into_iter().collect::<Vec<_>>(), [("a/other.png".to_owned(), left_out)]);
     }
 
     #[test]

@@ -82,7 +82,10 @@ impl Store {
     /// # Errors
     /// If the database refuses.
     pub fn insert<D: Document>(&self, document: &D) -> Result<()> {
-        insert(&self.writer(), document)
+        let mut connection = self.writer();
+        let transaction = connection.transaction()?;
+        insert(&transaction, document)?;
+        Ok(transaction.commit()?)
     }
 
     /// Finds a document.
@@ -264,17 +267,8 @@ mod tests {
     use super::*;
 
     fn dataset(id: &str) -> DatasetRecord {
-        DatasetRecord {
-            id: id.into(),
-            bytes: 1,
-            created_at_ms: 0,
-            survey: protocol::Survey { pictures: Vec::new(), skipped: Vec::new(), notes: Vec::new() },
-            choices: Default::default(),
-            captions: Default::default(),
-            described: Default::default(),
-            shared: Vec::new(),
-            report: None,
-        }
+        let survey = protocol::Survey { pictures: Vec::new(), skipped: Vec::new(), notes: Vec::new() };
+        DatasetRecord { bytes: 1, ..DatasetRecord::new(id.into(), survey) }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The queue: what is submitted waits, is claimed by a lane, and is acknowledged when it ends.
 
-use super::{Creation, Job, Store, Work, WorkerIdentity, earlier, events::append, get, insert, now_ms, put, remember};
+use super::{
+    Creation, DatasetRecord, Job, Store, Work, WorkerIdentity, earlier, events::append, get, insert, now_ms, put,
+    remember,
+};
 use crate::{Error, Result};
 use protocol::{Event, JobState};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,6 +16,8 @@ pub enum Submitted<D> {
     Earlier(D),
     /// An earlier request with the same key had another body.
     OtherBody,
+    /// What it is to be made of was deleted meanwhile.
+    Gone,
 }
 
 /// Something that a lane is to do.
@@ -54,6 +59,9 @@ impl Queue for Store {
         let transaction = connection.transaction()?;
         if let Some(earlier) = earlier::<Job>(&transaction, key)? {
             return Ok(earlier);
+        }
+        if get::<DatasetRecord>(&transaction, &job.request.dataset)?.is_none() {
+            return Ok(Submitted::Gone);
         }
         job.stem = free_stem(&transaction, &job.stem)?;
         job.work.place = next_place(&transaction)?;
@@ -201,7 +209,9 @@ impl Store {
         let connection = self.reader();
         let id: Option<String> = connection
             .query_row(
-                "SELECT id FROM concepts WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
+                // One that came back from the trash is as old as it was.
+                "SELECT id FROM concepts WHERE name = ?1 \
+                 ORDER BY json_extract(body, '$.view.created_at_ms') DESC, seq DESC LIMIT 1",
                 [concept::folded(name)],
                 |row| row.get(0),
             )
@@ -209,12 +219,12 @@ impl Store {
         id.map_or(Ok(None), |id| get(&connection, &id))
     }
 
-    /// How many concepts ever had a name.
+    /// The last version of a name among the concepts.
     ///
     /// # Errors
     /// If the database refuses.
     pub fn versions_of(&self, name: &str) -> Result<u64> {
-        let sql = "SELECT count(*) FROM concepts WHERE name = ?1";
+        let sql = "SELECT coalesce(max(json_extract(body, '$.view.version')), 0) FROM concepts WHERE name = ?1";
         Ok(self.reader().query_row(sql, [concept::folded(name)], |row| row.get(0))?)
     }
 
@@ -310,6 +320,15 @@ mod tests {
         }
     }
 
+    /// With the data set that the jobs learn.
+    fn opened(folder: &tempfile::TempDir) -> Store {
+        let store = Store::open(&folder.path().join("a.db")).expect("opened");
+        let dataset = serde_json::json!({ "id": "d", "bytes": 0, "created_at_ms": 0, "captions": {},
+            "survey": { "pictures": [], "skipped": [], "notes": [] } });
+        store.insert::<DatasetRecord>(&serde_json::from_value(dataset).expect("a data set")).expect("stored");
+        store
+    }
+
     fn claimed(store: &Store) -> Option<String> {
         match store.claim().expect("a claim")? {
             Claim::Train(job) => Some(job.id),
@@ -320,7 +339,7 @@ mod tests {
     #[test]
     fn work_is_claimed_once_by_priority_and_order() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("a.db")).expect("opened");
+        let store = opened(&folder);
         let mut stems = Vec::new();
         for (id, priority) in [("a", 0), ("b", 0), ("c", 5), ("d", 0)] {
             match store.submit(job(id, priority), None).expect("submitted") {
@@ -339,7 +358,7 @@ mod tests {
     #[test]
     fn what_an_earlier_daemon_left_goes_on() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("a.db")).expect("opened");
+        let store = opened(&folder);
         for id in ["ran", "ended"] {
             store.submit(job(id, 0), None).expect("submitted");
             claimed(&store);
@@ -357,9 +376,21 @@ mod tests {
     }
 
     #[test]
+    fn a_data_set_and_a_training_of_it_are_not_deleted_and_begun_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(&folder);
+        store.submit(job("a", 0), None).expect("submitted");
+        assert_eq!(store.remove_dataset("d").expect("asked"), Err("Fox".to_owned()));
+        store.update::<Job, _>("a", |job| job.work.state = JobState::Cancelled).expect("ended");
+        assert_eq!(store.remove_dataset("d").expect("removed"), Ok(true));
+        assert!(matches!(store.submit(job("b", 0), None), Ok(Submitted::Gone)));
+        assert_eq!(store.remove_dataset("d").expect("asked"), Ok(false));
+    }
+
+    #[test]
     fn a_repeated_request_makes_one_job() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = std::sync::Arc::new(Store::open(&folder.path().join("a.db")).expect("opened"));
+        let store = std::sync::Arc::new(opened(&folder));
         let submit = |id: String| {
             let store = store.clone();
             std::thread::spawn(move || {

@@ -95,6 +95,7 @@ fn submit(app: &App, wanted: Wanted, dataset: String, tries: u64) -> Result<Take
             Ok(Taken::Job(Box::new(job)))
         }
         Submitted::Earlier(job) => Ok(Taken::Job(Box::new(job))),
+        Submitted::Gone => Ok(Taken::Changed),
         Submitted::OtherBody => Err(Error::bug("a watched data set with two bodies")),
     }
 }

@@ -3,7 +3,9 @@
 use super::{Entry, entry, get, op, post};
 use crate::http::{session, settings, system};
 use actix_web::{http::Method, web};
-use protocol::{DoctorView, Health, Limits, LoginLink, LoginRequest, ModelPage, Settings, SettingsChange, VersionView};
+use protocol::{
+    DoctorView, Health, Limits, LoginLink, LoginRequest, LoginView, ModelPage, Settings, SettingsChange, VersionView,
+};
 
 /// The daemon itself: whether it is well, who is logged in, how it is set, what it can train on.
 pub fn table() -> Vec<Entry> {
@@ -29,7 +31,7 @@ pub fn table() -> Vec<Entry> {
                 (
                     post("Log a browser in: by the code of a link, or by the token")
                         .reads::<LoginRequest>()
-                        .answers_nothing(204),
+                        .answers::<LoginView>(200),
                     web::post().to(session::enter),
                 ),
                 (op(Method::DELETE, "Log a browser out").answers_nothing(204), web::delete().to(session::leave)),

@@ -68,7 +68,8 @@ pub fn table() -> Vec<Entry> {
             vec![(
                 post("Make a version of it out of another snapshot of its job")
                     .reads::<PromoteRequest>()
-                    .answers::<ConceptView>(201),
+                    .answers::<ConceptView>(201)
+                    .answers::<ConceptView>(200),
                 web::post().to(concepts::promote),
             )],
         ),
