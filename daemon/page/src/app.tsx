@@ -2,12 +2,13 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ask, GET, loggedIn, reachable } from "./api/client";
 import { isOver } from "./api/jobs";
+import { Head } from "./parts/head";
 import { Icon, type IconName } from "./parts/icon";
 import { Loading, Toasts } from "./parts/notice";
 import { ThemeSwitch } from "./parts/theme";
 import { route, to } from "./router";
 import { useTheme } from "./state/theme";
-import { useAsked } from "./state/use";
+import { useAsked, useEvery } from "./state/use";
 import { text } from "./text";
 import { Concepts } from "./views/concepts";
 import { Create } from "./views/create";
@@ -15,6 +16,7 @@ import { enter, Login } from "./views/login";
 import { NewConcept } from "./views/new";
 import { Settings } from "./views/settings";
 import { Training } from "./views/training";
+import { useEndings } from "./views/training/announce";
 
 /** The page. */
 export function App() {
@@ -37,21 +39,33 @@ const links: [string, string, IconName][] = [
     ["settings", text.app.settings, "gear"],
 ];
 
+const JOBS_MS = 5000;
+/** A hidden tab looks now and then, so that it can say that a training is over. */
+const HIDDEN_MS = 15_000;
+
 function Frame() {
     const main = useRef<HTMLElement>(null);
     const [here = "new", ...rest] = route.value;
     const { data: version } = useAsked(() => ask(GET("/v1/version")), []);
-    const { data: jobs } = useAsked(() => ask(GET("/v1/jobs", { params: { query: { limit: 50 } } })), [here], 5000);
-    const going = jobs?.items.filter((job) => !isOver(job.state)).length ?? 0;
-    const shown = useRef(here);
+    const { data: jobs, again } = useAsked(() => ask(GET("/v1/jobs", { params: { query: { limit: 50 } } })), []);
+    const going = jobs?.items.filter(({ state }) => !isOver(state) && state !== "paused").length ?? 0;
+    useEvery(again, JOBS_MS, going ? HIDDEN_MS : undefined);
+    useEndings(jobs?.items);
+    // What Create shows of a picture lies above the others.
+    const place = here === "create" ? here : `${here}/${rest[0] ?? ""}`;
+    const shown = useRef(place);
     useEffect(() => {
-        // Who reads with a screen reader or the keyboard begins at the top of the new view.
-        if (shown.current !== here) {
-            shown.current = here;
-            main.current?.focus({ preventScroll: true });
+        if (shown.current !== place) {
+            const another = shown.current.split("/")[0] !== here;
+            shown.current = place;
+            // Who reads with a screen reader or the keyboard begins at the top of the new view.
+            if (another || document.activeElement === document.body) {
+                main.current?.focus({ preventScroll: true });
+            }
             scrollTo(0, 0);
+            void again();
         }
-    }, [here]);
+    }, [place]);
     return (
         <div class="frame">
             <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), main.current?.focus())}>{text.app.skip}</a>
@@ -92,6 +106,6 @@ function View({ here, rest }: { here: string; rest: string[] }) {
         case "settings":
             return <Settings rest={rest} />;
         default:
-            return <p>{text.app.notFound}</p>;
+            return <Head title={text.app.notFound} />;
     }
 }

@@ -14,12 +14,22 @@ export function bytes(count: number): string {
 
 /** With at most `digits` behind the point. */
 export function number(value: number, digits = 2): string {
-    return new Intl.NumberFormat(undefined, { maximumFractionDigits: digits }).format(value);
+    return formatOf("maximumFractionDigits", digits).format(value);
 }
 
 /** With so many digits that count, such as `0.00123`. */
 export function precise(value: number, digits = 3): string {
-    return new Intl.NumberFormat(undefined, { maximumSignificantDigits: digits }).format(value);
+    return formatOf("maximumSignificantDigits", digits).format(value);
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** Each is made once: that costs a hundred times what it is used for. */
+function formatOf(rule: "maximumFractionDigits" | "maximumSignificantDigits", digits: number): Intl.NumberFormat {
+    const key = `${rule} ${digits}`;
+    const format = formats.get(key) ?? new Intl.NumberFormat(undefined, { [rule]: digits });
+    formats.set(key, format);
+    return format;
 }
 
 /** `3 min 20 s`. */
@@ -38,7 +48,6 @@ export function duration(seconds: number): string {
 /** `5 minutes ago`; days and more as a date. */
 export function when(ms: number): string {
     const seconds = (Date.now() - ms) / 1000;
-    const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
     if (seconds < 60) {
         return text.time.now;
     }
@@ -48,8 +57,11 @@ export function when(ms: number): string {
     if (seconds < 86_400) {
         return relative.format(-Math.round(seconds / 3600), "hour");
     }
-    return new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }).format(ms);
+    return day.format(ms);
 }
+
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 /** `{name}` in a text replaced by values. */
 export function fill(template: string, values: Record<string, string | number>): string {

@@ -32,6 +32,12 @@ export function to(parts: string[], query?: Record<string, string>): string {
     return `#/${path}${behind && `?${behind}`}`;
 }
 
+/** Changes the address of what is shown; going back does not undo it. */
+export function replace(parts: string[], query?: Record<string, string>): void {
+    place.value = to(parts, query);
+    history.replaceState(null, "", place.value);
+}
+
 /** Shows another view. */
 export function go(parts: string[], query?: Record<string, string>): void {
     location.hash = to(parts, query);

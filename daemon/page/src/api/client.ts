@@ -16,12 +16,49 @@ export class Refused extends Error {
     }
 }
 
+/** Whether what was asked for is not there, or not any more. */
+export function isGone(error: unknown): boolean {
+    return error instanceof Refused && error.problem.status === 404;
+}
+
 /** The daemon did not answer. */
 export class Unreachable extends Error {}
 
 const client = createClient<paths>({ baseUrl: "", credentials: "same-origin" });
 
+/** Where the key of the login is kept; what is kept so belongs to this page's port alone, which a cookie does not. */
+const KEY = "conceptd.key";
+let key: string | null = null;
+
+/** What shows that a request comes from this page; elements that load pictures cannot send it, and need not. */
+export function shownKey(): [string, string] {
+    // Another tab may have logged in anew.
+    return ["X-Conceptd-Key", read() ?? key ?? ""];
+}
+
+function read(): string | null {
+    try {
+        return localStorage.getItem(KEY);
+    } catch {
+        return null;
+    }
+}
+
+/** Logs this browser in by the code of a link, or by the token. */
+export async function logIn(secret: string): Promise<void> {
+    key = (await ask(POST("/v1/session", { body: { secret } }))).key;
+    try {
+        localStorage.setItem(KEY, key);
+    } catch {
+        // It then lasts as long as this tab.
+    }
+}
+
 client.use({
+    onRequest({ request }) {
+        request.headers.set(...shownKey());
+        return request;
+    },
     onResponse({ response }) {
         answered(response.status);
     },
@@ -41,6 +78,11 @@ export function answered(status: number): void {
 
 /** `GET`, `POST`, `PUT`, `PATCH` and `DELETE` by the paths of the API. */
 export const { GET, POST, PUT, PATCH, DELETE } = client;
+
+/** A key under which what is sent twice happens once; `crypto.randomUUID` is there on this machine's own pages alone. */
+export function newKey(): string {
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /** What an answer holds; throws {@link Refused} or {@link Unreachable}. */
 export async function ask<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {

@@ -26,10 +26,11 @@ export function follow(job: string, see: (events: EventRecord[]) => void): () =>
         see(events);
     };
     const hear = (message: MessageEvent<string>) => {
-        const event = JSON.parse(message.data) as EventRecord;
-        if (event.id <= last) {
+        // A tab that is shown again is told everything again.
+        if (Number(message.lastEventId) <= last) {
             return;
         }
+        const event = JSON.parse(message.data) as EventRecord;
         last = event.id;
         heard.push(event);
         telling ??= setTimeout(tell, TOGETHER_MS);
@@ -63,4 +64,4 @@ export function follow(job: string, see: (events: EventRecord[]) => void): () =>
 }
 
 const RETRY_MS = 3000;
-const TOGETHER_MS = 100;
+const TOGETHER_MS = 200;

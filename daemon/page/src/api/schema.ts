@@ -799,6 +799,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/creations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Creations, newest first */
+        get: operations["get_v1_creations"];
+        put?: never;
+        /** Make pictures */
+        post: operations["post_v1_creations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/creations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A creation */
+        get: operations["get_v1_creations_id"];
+        put?: never;
+        post?: never;
+        /** Move a creation to the trash */
+        delete: operations["delete_v1_creations_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/creations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a creation */
+        post: operations["post_v1_creations_id_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/creations/{id}/pictures/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture */
+        get: operations["get_v1_creations_id_pictures_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A prompt as a host wants it */
+        post: operations["post_v1_prompts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/concepts/{id}/install": {
         parameters: {
             query?: never;
@@ -897,93 +984,6 @@ export interface paths {
         put?: never;
         /** Look whether a host can be used, and what is installed and seen there */
         post: operations["post_v1_hosts_id_verify"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/creations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Creations, newest first */
-        get: operations["get_v1_creations"];
-        put?: never;
-        /** Make pictures */
-        post: operations["post_v1_creations"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/creations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A creation */
-        get: operations["get_v1_creations_id"];
-        put?: never;
-        post?: never;
-        /** Move a creation to the trash */
-        delete: operations["delete_v1_creations_id"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/creations/{id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** End a creation */
-        post: operations["post_v1_creations_id_cancel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/creations/{id}/pictures/{file}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A picture */
-        get: operations["get_v1_creations_id_pictures_file"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/prompts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A prompt as a host wants it */
-        post: operations["post_v1_prompts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1293,6 +1293,14 @@ export interface components {
              * @default 1000
              */
             queued_jobs: number;
+        };
+        /** @description A browser that is logged in. */
+        LoginView: {
+            /**
+             * @description What the page sends as `X-Conceptd-Key` with every request that is not a picture, a download or a stream of events.
+             *     Cookies go to every server of a machine; this stays with the page.
+             */
+            key: string;
         };
         /** @description Logs a browser in: by the code of a link, or by the token. The answer sets a cookie that scripts cannot read. */
         LoginRequest: {
@@ -2322,131 +2330,6 @@ export interface components {
              */
             deleted_at_ms: number;
         };
-        /** @description A concept in hosts. */
-        Installs: {
-            /** @description One for each host. */
-            items: components["schemas"]["InstallView"][];
-        };
-        /** @description Installs a concept. */
-        InstallRequest: {
-            /**
-             * @description Ids of hosts; none for all that are known.
-             * @default []
-             */
-            hosts: string[];
-            /**
-             * @description What to do when a file of that name is there that is not ours.
-             * @default suffix
-             */
-            conflict: components["schemas"]["Conflict"];
-        };
-        /** @description What to do when a file of that name is there that is not ours. */
-        Conflict: "suffix" | "error";
-        /** @description Uninstalls a concept. */
-        UninstallRequest: {
-            /**
-             * @description Ids of hosts; none for all that have it.
-             * @default []
-             */
-            hosts: string[];
-        };
-        /** @description A host that concepts are installed into. */
-        HostView: {
-            /** @description Names it in routes. */
-            id: string;
-            /** @description What it is. */
-            kind: components["schemas"]["HostKind"];
-            /** @description Its folder. */
-            folder: string;
-            /** @description Where LoRAs go. */
-            loras: string;
-            /** @description Where embeddings go. */
-            embeddings: string;
-            /** @description Where it answers when it runs. */
-            url?: string | null;
-            /**
-             * Format: int64
-             * @description Milliseconds since 1970.
-             */
-            created_at_ms: number;
-        };
-        /** @description Makes a host known. */
-        HostRequest: {
-            /** @description What it is. */
-            kind: components["schemas"]["HostKind"];
-            /**
-             * @description Its folder: the one that holds `models`.
-             * @example C:/ComfyUI_windows_portable/ComfyUI
-             */
-            folder: string;
-            /**
-             * @description Where it looks for LoRAs, if not where its settings say.
-             * @default null
-             */
-            loras: string | null;
-            /**
-             * @description Where it looks for embeddings, if not where its settings say.
-             * @default null
-             */
-            embeddings: string | null;
-            /**
-             * @description Where it answers when it runs, if not at the usual port.
-             * @default null
-             * @example http://127.0.0.1:8188
-             */
-            url: string | null;
-        };
-        /** @description Every known host, in the order in which they were made known. */
-        Hosts: {
-            /** @description The hosts. */
-            items: components["schemas"]["HostView"][];
-        };
-        /** @description Hosts on this machine. */
-        FoundHosts: {
-            /** @description Running ones first. */
-            items: components["schemas"]["FoundHost"][];
-        };
-        /** @description A host on this machine, known or not. */
-        FoundHost: {
-            /** @description What it is. */
-            kind: components["schemas"]["HostKind"];
-            /**
-             * @description Its folder: the one that holds `models`.
-             * @example C:/ComfyUI_windows_portable/ComfyUI
-             */
-            folder: string;
-            /**
-             * @description Where it looks for LoRAs, if not where its settings say.
-             * @default null
-             */
-            loras: string | null;
-            /**
-             * @description Where it looks for embeddings, if not where its settings say.
-             * @default null
-             */
-            embeddings: string | null;
-            /**
-             * @description Where it answers when it runs, if not at the usual port.
-             * @default null
-             * @example http://127.0.0.1:8188
-             */
-            url: string | null;
-            /** @description How it was found. */
-            evidence: string;
-            /** @description Its id, if it is known already. */
-            known?: string | null;
-        };
-        /** @description How a host stands. */
-        HostCheck: {
-            /** @description The host. */
-            host: components["schemas"]["HostView"];
-            /** @description Whether it answers; null without a URL. */
-            running?: boolean | null;
-            /** @description What is wrong with it and what to do. */
-            problems: string[];
-            /** @description What is installed there. */
-            installs: components["schemas"]["InstallView"][];
-        };
         /** @description Pictures, made or to be made. */
         CreationView: {
             /** @description Names it in routes. */
@@ -2590,6 +2473,131 @@ export interface components {
         };
         /** @description Who will read a prompt. */
         PromptTarget: "comfyui" | "a1111";
+        /** @description A concept in hosts. */
+        Installs: {
+            /** @description One for each host. */
+            items: components["schemas"]["InstallView"][];
+        };
+        /** @description Installs a concept. */
+        InstallRequest: {
+            /**
+             * @description Ids of hosts; none for all that are known.
+             * @default []
+             */
+            hosts: string[];
+            /**
+             * @description What to do when a file of that name is there that is not ours.
+             * @default suffix
+             */
+            conflict: components["schemas"]["Conflict"];
+        };
+        /** @description What to do when a file of that name is there that is not ours. */
+        Conflict: "suffix" | "error";
+        /** @description Uninstalls a concept. */
+        UninstallRequest: {
+            /**
+             * @description Ids of hosts; none for all that have it.
+             * @default []
+             */
+            hosts: string[];
+        };
+        /** @description A host that concepts are installed into. */
+        HostView: {
+            /** @description Names it in routes. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["HostKind"];
+            /** @description Its folder. */
+            folder: string;
+            /** @description Where LoRAs go. */
+            loras: string;
+            /** @description Where embeddings go. */
+            embeddings: string;
+            /** @description Where it answers when it runs. */
+            url?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            created_at_ms: number;
+        };
+        /** @description Makes a host known. */
+        HostRequest: {
+            /** @description What it is. */
+            kind: components["schemas"]["HostKind"];
+            /**
+             * @description Its folder: the one that holds `models`.
+             * @example C:/ComfyUI_windows_portable/ComfyUI
+             */
+            folder: string;
+            /**
+             * @description Where it looks for LoRAs, if not where its settings say.
+             * @default null
+             */
+            loras: string | null;
+            /**
+             * @description Where it looks for embeddings, if not where its settings say.
+             * @default null
+             */
+            embeddings: string | null;
+            /**
+             * @description Where it answers when it runs, if not at the usual port.
+             * @default null
+             * @example http://127.0.0.1:8188
+             */
+            url: string | null;
+        };
+        /** @description Every known host, in the order in which they were made known. */
+        Hosts: {
+            /** @description The hosts. */
+            items: components["schemas"]["HostView"][];
+        };
+        /** @description Hosts on this machine. */
+        FoundHosts: {
+            /** @description Running ones first. */
+            items: components["schemas"]["FoundHost"][];
+        };
+        /** @description A host on this machine, known or not. */
+        FoundHost: {
+            /** @description What it is. */
+            kind: components["schemas"]["HostKind"];
+            /**
+             * @description Its folder: the one that holds `models`.
+             * @example C:/ComfyUI_windows_portable/ComfyUI
+             */
+            folder: string;
+            /**
+             * @description Where it looks for LoRAs, if not where its settings say.
+             * @default null
+             */
+            loras: string | null;
+            /**
+             * @description Where it looks for embeddings, if not where its settings say.
+             * @default null
+             */
+            embeddings: string | null;
+            /**
+             * @description Where it answers when it runs, if not at the usual port.
+             * @default null
+             * @example http://127.0.0.1:8188
+             */
+            url: string | null;
+            /** @description How it was found. */
+            evidence: string;
+            /** @description Its id, if it is known already. */
+            known?: string | null;
+        };
+        /** @description How a host stands. */
+        HostCheck: {
+            /** @description The host. */
+            host: components["schemas"]["HostView"];
+            /** @description Whether it answers; null without a URL. */
+            running?: boolean | null;
+            /** @description What is wrong with it and what to do. */
+            problems: string[];
+            /** @description What is installed there. */
+            installs: components["schemas"]["InstallView"][];
+        };
         /** @description Every watched folder, in the order in which they were made known. */
         Watches: {
             /** @description The folders. */
@@ -2709,6 +2717,7 @@ export type JobFailure = components['schemas']['JobFailure'];
 export type Health = components['schemas']['Health'];
 export type VersionView = components['schemas']['VersionView'];
 export type Limits = components['schemas']['Limits'];
+export type LoginView = components['schemas']['LoginView'];
 export type LoginRequest = components['schemas']['LoginRequest'];
 export type LoginLink = components['schemas']['LoginLink'];
 export type Settings = components['schemas']['Settings'];
@@ -2780,6 +2789,13 @@ export type PreviewRequest = components['schemas']['PreviewRequest'];
 export type PromoteRequest = components['schemas']['PromoteRequest'];
 export type Trash = components['schemas']['Trash'];
 export type TrashedConcept = components['schemas']['TrashedConcept'];
+export type CreationView = components['schemas']['CreationView'];
+export type CreationRequest = components['schemas']['CreationRequest'];
+export type ApplyConcept = components['schemas']['ApplyConcept'];
+export type CreationPage = components['schemas']['CreationPage'];
+export type PromptView = components['schemas']['PromptView'];
+export type PromptRequest = components['schemas']['PromptRequest'];
+export type PromptTarget = components['schemas']['PromptTarget'];
 export type Installs = components['schemas']['Installs'];
 export type InstallRequest = components['schemas']['InstallRequest'];
 export type Conflict = components['schemas']['Conflict'];
@@ -2790,13 +2806,6 @@ export type Hosts = components['schemas']['Hosts'];
 export type FoundHosts = components['schemas']['FoundHosts'];
 export type FoundHost = components['schemas']['FoundHost'];
 export type HostCheck = components['schemas']['HostCheck'];
-export type CreationView = components['schemas']['CreationView'];
-export type CreationRequest = components['schemas']['CreationRequest'];
-export type ApplyConcept = components['schemas']['ApplyConcept'];
-export type CreationPage = components['schemas']['CreationPage'];
-export type PromptView = components['schemas']['PromptView'];
-export type PromptRequest = components['schemas']['PromptRequest'];
-export type PromptTarget = components['schemas']['PromptTarget'];
 export type Watches = components['schemas']['Watches'];
 export type WatchView = components['schemas']['WatchView'];
 export type WatchedView = components['schemas']['WatchedView'];
@@ -2973,11 +2982,13 @@ export interface operations {
         };
         responses: {
             /** @description Log a browser in: by the code of a link, or by the token */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
@@ -4578,6 +4589,15 @@ export interface operations {
         };
         responses: {
             /** @description Make a version of it out of another snapshot of its job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConceptView"];
+                };
+            };
+            /** @description Make a version of it out of another snapshot of its job */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4682,6 +4702,237 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    get_v1_creations: {
+        parameters: {
+            query?: {
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Creations, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreationPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    post_v1_creations: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreationRequest"];
+            };
+        };
+        responses: {
+            /** @description Make pictures */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreationView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    get_v1_creations_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A creation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreationView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    delete_v1_creations_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Move a creation to the trash */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    post_v1_creations_id_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description End a creation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreationView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    get_v1_creations_id_pictures_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["Problem"];
+            500: components["responses"]["Problem"];
+            507: components["responses"]["Problem"];
+        };
+    };
+    post_v1_prompts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptRequest"];
+            };
+        };
+        responses: {
+            /** @description A prompt as a host wants it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
@@ -4945,237 +5196,6 @@ export interface operations {
             401: components["responses"]["Problem"];
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            408: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            415: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    get_v1_creations: {
-        parameters: {
-            query?: {
-                after?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Creations, newest first */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreationPage"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            408: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            415: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    post_v1_creations: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreationRequest"];
-            };
-        };
-        responses: {
-            /** @description Make pictures */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreationView"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            408: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            415: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    get_v1_creations_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A creation */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreationView"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            404: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    delete_v1_creations_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Move a creation to the trash */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            404: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            408: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            415: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    post_v1_creations_id_cancel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description End a creation */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreationView"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            404: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            408: components["responses"]["Problem"];
-            409: components["responses"]["Problem"];
-            413: components["responses"]["Problem"];
-            415: components["responses"]["Problem"];
-            422: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    get_v1_creations_id_pictures_file: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                file: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A picture */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/png": string;
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
-            404: components["responses"]["Problem"];
-            405: components["responses"]["Problem"];
-            500: components["responses"]["Problem"];
-            507: components["responses"]["Problem"];
-        };
-    };
-    post_v1_prompts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PromptRequest"];
-            };
-        };
-        responses: {
-            /** @description A prompt as a host wants it */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PromptView"];
-                };
-            };
-            400: components["responses"]["Problem"];
-            401: components["responses"]["Problem"];
-            403: components["responses"]["Problem"];
             405: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             409: components["responses"]["Problem"];

@@ -1,5 +1,5 @@
 // Sending files, with progress, which `fetch` cannot tell.
-import { answered, asProblem, reachable, Refused, Unreachable } from "./client";
+import { answered, asProblem, reachable, Refused, shownKey, Unreachable } from "./client";
 
 /** A file with its place in the folder that it was dropped with. */
 export interface Chosen {
@@ -20,6 +20,7 @@ export function upload<T>(
         const request = new XMLHttpRequest();
         request.open("POST", url);
         request.responseType = "json";
+        request.setRequestHeader(...shownKey());
         if (key) {
             request.setRequestHeader("Idempotency-Key", key);
         }

@@ -22,9 +22,12 @@ export interface ButtonProps {
 
 /** A button. */
 export function Button({ children, kind, little, icon, label, disabled, busy, type = "button", onClick }: ButtonProps) {
+    // A double click on what begins something begins it once.
+    const once = (event: MouseEvent) => event.detail < 2 && onClick?.();
     const classes = ["button", kind, little && "little"].filter(Boolean).join(" ");
     return (
-        <button type={type} class={classes} aria-label={label} title={label} disabled={disabled || busy} aria-busy={busy} onClick={onClick}>
+        // One that works is not disabled: it would lose the focus, and with it the place of who uses the keyboard.
+        <button type={busy ? "button" : type} class={classes} aria-label={label} title={label} disabled={disabled} aria-disabled={busy || undefined} aria-busy={busy} onClick={busy ? undefined : kind === "main" ? once : onClick}>
             {icon && <Icon name={icon} size={little ? 15 : 18} />}
             {children}
         </button>
@@ -53,10 +56,15 @@ async function put(value: string): Promise<void> {
         // Pages that are not on this machine itself have no clipboard but a selection's.
         const area = document.createElement("textarea");
         area.value = value;
-        document.body.append(area);
+        // Outside of an open window nothing can be selected.
+        const focused = document.activeElement;
+        (focused?.closest("dialog") ?? document.body).append(area);
         area.select();
         document.execCommand("copy");
         area.remove();
+        if (focused instanceof HTMLElement) {
+            focused.focus();
+        }
     }
 }
 

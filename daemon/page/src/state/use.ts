@@ -1,6 +1,6 @@
 // Data of the daemon in components.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { Refused } from "../api/client";
+import { isGone } from "../api/client";
 
 /** What was asked for, as it stands. */
 export interface Asked<T> {
@@ -19,7 +19,7 @@ export interface Asked<T> {
  * An answer that was overtaken by a newer question is dropped.
  */
 export function useAsked<T>(question: () => Promise<T>, keys: unknown[], every?: number): Asked<T> {
-    const [{ data, error }, put] = useState<{ data: T | undefined; error: unknown }>({ data: undefined, error: undefined });
+    const [answer, put] = useState<{ data: T | undefined; error: unknown }>(NOTHING);
     const turn = useRef(0);
     const latest = useRef(question);
     latest.current = question;
@@ -32,7 +32,7 @@ export function useAsked<T>(question: () => Promise<T>, keys: unknown[], every?:
             }
         } catch (error) {
             if (mine === turn.current) {
-                put(({ data }) => ({ data: error instanceof Refused && error.problem.status === 404 ? undefined : data, error }));
+                put(({ data }) => ({ data: isGone(error) ? undefined : data, error }));
             }
         }
     }, []);
@@ -41,32 +41,41 @@ export function useAsked<T>(question: () => Promise<T>, keys: unknown[], every?:
         put({ data, error: undefined });
     }, []);
     useEffect(() => {
+        put(NOTHING);
+        void again();
+        return () => void turn.current++;
+    }, keys);
+    // Not before the first answer, which would be overtaken where the daemon is slow.
+    useEvery(again, answer === NOTHING ? undefined : every);
+    return { ...answer, again, set };
+}
+
+const NOTHING = { data: undefined, error: undefined };
+
+/**
+ * Does something every so many milliseconds while the tab is shown, and once when it is shown again.
+ * A hidden tab does it every `hidden` milliseconds, or not at all.
+ */
+export function useEvery(work: () => Promise<void>, every: number | undefined, hidden?: number): void {
+    useEffect(() => {
         let timer: ReturnType<typeof setTimeout> | undefined;
-        let gone = false;
-        const round = async () => {
+        let gone = !every;
+        const next = () => {
             clearTimeout(timer);
-            if (!document.hidden) {
-                await again();
-            }
-            if (every && !gone) {
-                clearTimeout(timer);
-                timer = setTimeout(round, every);
+            const wait = document.hidden ? hidden : every;
+            if (wait && !gone) {
+                timer = setTimeout(() => void work().finally(next), wait);
             }
         };
-        const shown = () => void (document.hidden || round());
-        put({ data: undefined, error: undefined });
-        void round();
-        if (every) {
-            document.addEventListener("visibilitychange", shown);
-        }
+        const turned = () => (gone || document.hidden ? next() : void work().finally(next));
+        next();
+        document.addEventListener("visibilitychange", turned);
         return () => {
             gone = true;
-            turn.current++;
             clearTimeout(timer);
-            document.removeEventListener("visibilitychange", shown);
+            document.removeEventListener("visibilitychange", turned);
         };
-    }, [every, ...keys]);
-    return { data, error, again, set };
+    }, [work, every, hidden]);
 }
 
 /** A value that follows another after it has been quiet for `ms`. */
@@ -78,6 +87,20 @@ export function useQuiet<T>(value: T, ms: number): T {
     }, [value, ms]);
     return quiet;
 }
+
+/** How many of a long list are drawn: more in each turn, so that the page answers meanwhile. */
+export function useGrowing(all: number): number {
+    const [drawn, draw] = useState(EACH_TURN);
+    useEffect(() => {
+        if (drawn < all) {
+            const timer = setTimeout(() => draw(drawn + EACH_TURN));
+            return () => clearTimeout(timer);
+        }
+    }, [drawn, all]);
+    return drawn;
+}
+
+const EACH_TURN = 60;
 
 /** An action that is under way at most once, with whether it is and why it failed. */
 export function useAction<A extends unknown[]>(work: (...of: A) => Promise<unknown>): {

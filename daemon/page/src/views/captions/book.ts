@@ -1,8 +1,8 @@
 // The captions of a data set while they are edited: what is typed, what the daemon has, and how the one becomes the other.
-import { computed, signal, type Signal } from "@preact/signals";
+import { batch, computed, signal, type Signal } from "@preact/signals";
 import { ask, GET, PUT, Refused, Unreachable } from "../../api/client";
 import type { CaptionView, CaptionViews, SharedPhrase } from "../../api/schema";
-import { stored } from "../../state/stored";
+import { onePerName, stored } from "../../state/stored";
 import { tidy } from "./words";
 
 /** How a caption stands between this page and the daemon. */
@@ -96,11 +96,16 @@ export class Book {
         this.turns.value++;
         this.settled.value++;
         // What an earlier visit could not save.
+        const kept = new Map<Entry, string>();
         for (const [picture, text] of Object.entries(this.kept.peek())) {
             const entry = entries.get(picture);
             if (entry && !before.has(picture)) {
-                this.edit(entry, text);
+                kept.set(entry, text);
             }
+        }
+        if (kept.size > 0) {
+            this.put(kept);
+            this.later(PAUSE_MS);
         }
     }
 
@@ -110,7 +115,7 @@ export class Book {
 
     /** Takes what was typed; it is saved after a pause. */
     edit(entry: Entry, text: string): void {
-        this.put(entry, text);
+        this.put([[entry, text]]);
         this.later(PAUSE_MS);
     }
 
@@ -119,8 +124,8 @@ export class Book {
         const undo: Undo = {};
         for (const [entry, after] of changes) {
             undo[entry.picture] = { before: was?.get(entry) ?? entry.typed.peek(), after };
-            this.put(entry, after);
         }
+        this.put(changes);
         this.undo.value = undo;
         this.turns.value++;
         void this.flush();
@@ -129,51 +134,52 @@ export class Book {
     /** Takes the last change of many back; answers how many were edited since and stay. */
     takeBack(): number {
         let stay = 0;
+        const back = new Map<Entry, string>();
         for (const [picture, { before, after }] of Object.entries(this.undo.peek() ?? {})) {
             const entry = this.entries.peek().get(picture);
             if (entry && tidy(entry.typed.peek()) === tidy(after)) {
-                this.put(entry, before);
+                back.set(entry, before);
             } else if (entry) {
                 stay++;
             }
         }
+        this.put(back);
         this.undo.value = null;
         this.turns.value++;
         void this.flush();
         return stay;
     }
 
-    private put(entry: Entry, text: string): void {
-        entry.typed.value = text;
-        this.mark(entry);
+    private put(changes: Iterable<readonly [Entry, string]>): void {
+        batch(() => {
+            const entries = [...changes].map(([entry, text]) => {
+                entry.typed.value = text;
+                return entry;
+            });
+            this.mark(entries);
+        });
         this.settling ??= setTimeout(() => {
             this.settling = undefined;
             this.settled.value++;
         }, SETTLE_MS);
     }
 
-    private mark(entry: Entry): void {
-        const text = tidy(entry.typed.peek());
-        const [clean, known] = [text === (entry.view.peek().text ?? ""), this.dirty.peek().has(entry)];
-        if (clean === known) {
-            const dirty = new Set(this.dirty.peek());
-            if (clean) {
-                dirty.delete(entry);
-            } else {
+    /** Notes which of some differ from what the daemon has, and keeps those in this browser. */
+    private mark(entries: Iterable<Entry>): void {
+        const dirty = new Set(this.dirty.peek());
+        for (const entry of entries) {
+            if (tidy(entry.typed.peek()) !== (entry.view.peek().text ?? "")) {
                 dirty.add(entry);
+                entry.state.value = "waiting";
+            } else {
+                dirty.delete(entry);
+                if (entry.state.peek() !== "still") {
+                    entry.state.value = "saved";
+                }
             }
-            this.dirty.value = dirty;
         }
-        if (clean && entry.state.peek() !== "still") {
-            entry.state.value = "saved";
-        } else if (!clean) {
-            entry.state.value = "waiting";
-        }
-        this.keep();
-    }
-
-    private keep(): void {
-        this.kept.value = Object.fromEntries([...this.dirty.peek()].map((entry) => [entry.picture, entry.typed.peek()]));
+        this.dirty.value = dirty;
+        this.kept.value = Object.fromEntries([...dirty].map((entry) => [entry.picture, entry.typed.peek()]));
     }
 
     private later(ms: number): void {
@@ -209,18 +215,18 @@ export class Book {
     }
 
     private async send(sent: ReadonlyMap<Entry, string>, keepalive: boolean): Promise<void> {
-        for (const entry of sent.keys()) {
-            entry.state.value = "saving";
-        }
+        batch(() => sent.forEach((_, entry) => (entry.state.value = "saving")));
         try {
             const captions = Object.fromEntries([...sent].map(([entry, text]) => [entry.picture, text || null]));
             await ask(PUT("/v1/datasets/{id}/captions", { ...this.path(), body: { captions }, keepalive: keepalive && JSON.stringify(captions).length < KEPT_ALIVE }));
-            for (const [entry, text] of sent) {
-                entry.view.value = { ...entry.view.peek(), text: text || null, origin: "edited" };
-                entry.refused = undefined;
-                entry.state.value = "saved";
-                this.mark(entry);
-            }
+            batch(() => {
+                for (const [entry, text] of sent) {
+                    entry.view.value = { ...entry.view.peek(), text: text || null, origin: "edited" };
+                    entry.refused = undefined;
+                    entry.state.value = "saved";
+                }
+                this.mark(sent.keys());
+            });
             this.trouble.value = undefined;
             this.changed();
         } catch (error) {
@@ -250,14 +256,5 @@ export class Book {
     }
 }
 
-const books = new Map<string, Book>();
-
 /** The captions of a data set. */
-export function bookOf(dataset: string): Book {
-    let book = books.get(dataset);
-    if (!book) {
-        book = new Book(dataset);
-        books.set(dataset, book);
-    }
-    return book;
-}
+export const bookOf = onePerName((dataset) => new Book(dataset));

@@ -9,7 +9,7 @@ import { Coded, Command } from "../../parts/code";
 import { Dialog } from "../../parts/dialog";
 import { Check, SelectField, TextField } from "../../parts/field";
 import { Failure, Notice, Progress } from "../../parts/notice";
-import { stored } from "../../state/stored";
+import { onePerName, stored } from "../../state/stored";
 import { useAsked } from "../../state/use";
 import { text } from "../../text";
 import { change, type Draft } from "../new/draft";
@@ -27,14 +27,8 @@ export interface Manner {
     rewrite: boolean;
 }
 
-const manners = new Map<string, Signal<Manner>>();
-
 /** How pictures of a data set are described. */
-export function mannerOf(dataset: string): Signal<Manner> {
-    const manner = manners.get(dataset) ?? stored<Manner>(`describe.${dataset}`, { tags: false, leaveOut: "", rewrite: false });
-    manners.set(dataset, manner);
-    return manner;
-}
+export const mannerOf = onePerName((dataset) => stored<Manner>(`describe.${dataset}`, { tags: false, leaveOut: "", rewrite: false }));
 
 /** The words of a list with commas. */
 export function listed(words: string): string[] {

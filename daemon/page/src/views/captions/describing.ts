@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { ask, GET, POST, Refused, Unreachable } from "../../api/client";
 import type { CaptionRequest } from "../../api/schema";
 import { toastError } from "../../parts/notice";
+import { onePerName } from "../../state/stored";
 import { useAction } from "../../state/use";
 import type { Book, Entry } from "./book";
 import { tidy } from "./words";
@@ -27,16 +28,7 @@ interface Going {
     outcome: Signal<Outcome | null>;
 }
 
-const all = new Map<string, Going>();
-
-function goingOf(dataset: string): Going {
-    let going = all.get(dataset);
-    if (!going) {
-        going = { of: signal(null), looked: signal(null), outcome: signal(null) };
-        all.set(dataset, going);
-    }
-    return going;
-}
+const goingOf = onePerName((): Going => ({ of: signal(null), looked: signal(null), outcome: signal(null) }));
 
 /** Captioning of a data set: whether it goes on, whoever asked for it, and how to ask. */
 export function useDescribing(book: Book) {

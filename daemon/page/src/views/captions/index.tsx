@@ -7,7 +7,7 @@ import { Button } from "../../parts/button";
 import { Field } from "../../parts/field";
 import { Icon } from "../../parts/icon";
 import { Empty, Failure, Loading, Notice } from "../../parts/notice";
-import { useQuiet } from "../../state/use";
+import { useGrowing, useQuiet } from "../../state/use";
 import { text } from "../../text";
 import type { Draft } from "../new/draft";
 import { type Book, bookOf, type Entry } from "./book";
@@ -21,6 +21,7 @@ import { mention } from "./words";
 
 const words = text.captions;
 const QUIET_MS = 150;
+const NAME_MS = 500;
 
 /** Every picture's caption: edit, replace, describe. `onChanged` is called when a picture's caption was changed. */
 export function CaptionTable({ dataset, draft, onChanged }: { dataset: DatasetView; draft: Signal<Draft>; onChanged: () => void }) {
@@ -55,7 +56,9 @@ interface Shown {
 }
 
 function Table({ book, dataset, draft }: { book: Book; dataset: DatasetView; draft: Signal<Draft> }) {
-    const { name, mode, parameters } = draft.value;
+    const { name: typed, mode, parameters } = draft.value;
+    // Every row is drawn anew for another name.
+    const name = useQuiet(typed, NAME_MS);
     const concept = useMemo(() => mention(name), [name]);
     const each = parameters.token_count ?? 3;
     const around = useMemo<Around>(() => ({ book, dataset: dataset.id, concept, mode, each }), [book, concept, mode, each]);
@@ -98,7 +101,7 @@ function Table({ book, dataset, draft }: { book: Book; dataset: DatasetView; dra
             <Tools book={book} draft={draft} all={alone} shown={shown} wish={wish} onLeaveOut={leaveOut} place={bulk} />
             <Bar book={book} shown={shown} all={alone} search={search} kind={kind} concept={concept} />
             {used.length < dataset.pictures.length && <p class="soft small">{count(dataset.pictures.length - used.length, words.leftOut)}</p>}
-            <Rows shown={shown} around={around} />
+            <Rows all={all} shown={shown} around={around} />
             {shown.length === 0 && <Empty action={<Button onClick={() => ([search.value, kind.value] = ["", "all"])}>{words.showAll}</Button>}>{words.none}</Empty>}
         </div>
     );
@@ -164,19 +167,25 @@ function Bar({ book, shown, all, search, kind, concept }: { book: Book; shown: S
     );
 }
 
-/** The list; Enter in a caption goes to the next one. */
-function Rows({ shown, around }: { shown: Shown[]; around: Around }) {
+/** The list; Enter in a caption goes to the next one. Rows that do not match are hidden, since to make them anew would take long. */
+function Rows({ all, shown, around }: { all: Shown[]; shown: Shown[]; around: Around }) {
+    const matching = new Set(shown);
+    const drawn = useGrowing(all.length);
     const pressed = (event: KeyboardEvent) => {
         if (event.key !== "Enter" || event.isComposing || !(event.target instanceof HTMLTextAreaElement) || !(event.currentTarget instanceof HTMLElement)) {
             return;
         }
         event.preventDefault();
-        const editors = [...event.currentTarget.querySelectorAll("textarea")];
+        const editors = [...event.currentTarget.querySelectorAll<HTMLElement>("li:not([hidden]) textarea")];
         editors[editors.indexOf(event.target) + (event.shiftKey ? -1 : 1)]?.focus();
     };
     return (
-        <ul class="caption-rows" onKeyDown={pressed}>
-            {shown.map(({ entry, picture }) => <Row key={picture.name} entry={entry} picture={picture} around={around} />)}
+        <ul class="caption-rows" style={{ "--rows": shown.length }} onKeyDown={pressed}>
+            {all.slice(0, drawn).map((one) => (
+                <li key={one.picture.name} class="caption-row" hidden={!matching.has(one)}>
+                    <Row entry={one.entry} picture={one.picture} around={around} />
+                </li>
+            ))}
         </ul>
     );
 }

@@ -1,12 +1,13 @@
 // A picture with its caption. It draws itself anew when its own signals change, and at no other key press.
 import { useSignal } from "@preact/signals";
-import { useMemo, useState } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import type { Mode, PictureView } from "../../api/schema";
 import { fill } from "../../format";
 import { Button } from "../../parts/button";
 import { Coded } from "../../parts/code";
 import { Icon } from "../../parts/icon";
 import { text } from "../../text";
+import { Thumb } from "../new/thumb";
 import type { Book, Entry } from "./book";
 import { Caption } from "./caption";
 import { Changes } from "./changes";
@@ -33,7 +34,7 @@ export function Row({ entry, picture, around }: { entry: Entry; picture: Picture
 
 function Inside({ entry, picture, around: { book, dataset, concept, mode, each } }: { entry: Entry; picture: PictureView; around: Around }) {
     const [typed, state, { described }] = [entry.typed.value, entry.state.value, entry.view.value];
-    const id = `caption-${picture.sha256}`;
+    const id = useId();
     const long = tokens(typed, concept, each);
     const nameless = typed.trim() !== "" && !names(typed, concept);
     const put = (caption: string) => {
@@ -45,10 +46,10 @@ function Inside({ entry, picture, around: { book, dataset, concept, mode, each }
         void book.flush();
     };
     return (
-        <li class="caption-row">
+        <>
             <div class="caption-pick">
                 <input type="checkbox" aria-label={fill(words.select, { name: picture.name })} checked={entry.chosen.value} onChange={(event) => (entry.chosen.value = event.currentTarget.checked)} />
-                <Thumbnail dataset={dataset} picture={picture} />
+                <Thumb dataset={dataset} sha256={picture.sha256} alt={fill(words.thumbnail, { name: picture.name })} kind="picture caption-picture" />
             </div>
             <div class="caption-side">
                 <Caption id={id} label={fill(words.of, { name: picture.name })} described={`${id}-about`} text={typed} concept={concept} placeholder={fill(words.bare, { prompt: bareCaption(mode) })} wrong={state === "failed"} onInput={(caption) => book.edit(entry, caption)} onBlur={left} />
@@ -72,7 +73,7 @@ function Inside({ entry, picture, around: { book, dataset, concept, mode, each }
                 )}
                 {described && <Described entry={entry} onUse={() => put(described.text)} />}
             </div>
-        </li>
+        </>
     );
 }
 
@@ -105,13 +106,4 @@ function Described({ entry, onUse }: { entry: Entry; onUse: () => void }) {
             {!used && <Button kind="plain" little label={fill(words.reuseOf, { name: entry.picture })} onClick={onUse}>{words.reuse}</Button>}
         </div>
     );
-}
-
-function Thumbnail({ dataset, picture }: { dataset: string; picture: PictureView }) {
-    const [gone, set] = useState(false);
-    if (gone) {
-        return <span class="picture caption-picture"><Icon name="pictures" size={24} /></span>;
-    }
-    const source = `/v1/datasets/${encodeURIComponent(dataset)}/thumbnails/${picture.sha256}`;
-    return <img class="picture caption-picture" src={source} width={picture.width} height={picture.height} alt={fill(words.thumbnail, { name: picture.name })} loading="lazy" decoding="async" onError={() => set(true)} />;
 }

@@ -17,7 +17,7 @@ export function Card({ versions }: { versions: Versions }) {
                 <h2><a class="wrap" href={to(["concepts", newest.id])}>{newest.name}</a></h2>
                 <div class="row concepts-badges">
                     <span class="badge">{text.modes[newest.mode]}</span>
-                    <span class="badge">{text.concepts.families[newest.family]}</span>
+                    <span class="badge">{text.families[newest.family]}</span>
                     {versions.length > 1 && <span class="badge accent">{count(versions.length, text.concepts.versions)}</span>}
                     <span class="soft small">{when(newest.created_at_ms)}</span>
                 </div>

@@ -31,7 +31,7 @@ function isOwn({ base_sha256 }: ConceptView, { sha256 }: ModelView): boolean {
 
 /** What is known before anything is drawn: what a concept can do on a checkpoint, and whether drawing makes sense. */
 function judge(concept: ConceptView, model: ModelView): { can: boolean; kind?: Weight; words: string; said?: string } {
-    const { families } = text.concepts;
+    const { families } = text;
     if (model.family == null) {
         return { can: false, kind: "bad", words: words.unusable, said: model.problem ?? "" };
     }

@@ -1,11 +1,11 @@
 // The page of one concept: what it is, what can be done with it, and its parts.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { ask, GET } from "../../api/client";
+import { ask, GET, isGone } from "../../api/client";
+import { allConcepts, allModels } from "../../api/library";
 import type { ConceptView } from "../../api/schema";
 import { count, fill, when } from "../../format";
-import { Head } from "../../parts/head";
-import { Icon } from "../../parts/icon";
+import { Back, Head } from "../../parts/head";
 import { Failure, Loading, Notice } from "../../parts/notice";
 import { to } from "../../router";
 import { useAsked, type Asked } from "../../state/use";
@@ -15,7 +15,6 @@ import { Call } from "./call";
 import { Checkpoints } from "./checkpoints";
 import { Details } from "./details";
 import { Installs } from "./installs";
-import { allConcepts, allModels } from "./library";
 import { Preview } from "./preview";
 import { SnapshotGrid } from "./snapshots";
 import { VersionTable } from "./versions";
@@ -36,9 +35,9 @@ export function ConceptPage({ id, part = "use" }: { id: string; part?: string | 
     const asked = useAsked(() => ask(GET("/v1/concepts/{id}", { params: { path: { id } } })), [id], REFRESH_MS);
     return (
         <>
-            <a class="concepts-back" href={to(["concepts"])}><Icon name="back" size={16} />{words.back}</a>
+            <Back to={to(["concepts"])}>{words.back}</Back>
             {!asked.data && <Head title={text.concepts.title} />}
-            <Failure error={asked.error} again={() => void asked.again()} />
+            {isGone(asked.error) ? <Notice>{words.gone}</Notice> : <Failure error={asked.error} again={() => void asked.again()} />}
             {asked.data ? <One {...asked} concept={asked.data} part={part} /> : !asked.error && <Loading />}
         </>
     );
@@ -90,7 +89,7 @@ function One({ concept, set, again, part }: Asked<ConceptView> & { concept: Conc
 /** The same in a line, where something else needs the room. */
 function Brief({ concept }: { concept: ConceptView }) {
     const { mode, family, version, step } = concept;
-    const facts = [text.modes[mode], text.concepts.families[family], fill(text.concepts.version, { n: version }), ...(step == null ? [] : [fill(words.stepValue, { step })])];
+    const facts = [text.modes[mode], text.families[family], fill(text.concepts.version, { n: version }), ...(step == null ? [] : [fill(words.stepValue, { step })])];
     return (
         <div class="concepts-brief">
             <Preview concept={concept} />
@@ -104,7 +103,7 @@ function Facts({ concept, versions }: { concept: ConceptView; versions: ConceptV
     return (
         <dl class="definition">
             <Fact name={text.concepts.mode}>{text.modes[mode]}</Fact>
-            <Fact name={text.concepts.family}>{text.concepts.families[family]}</Fact>
+            <Fact name={text.concepts.family}>{text.families[family]}</Fact>
             <Fact name={words.version}>
                 {versions.length > 1
                     ? <span class="row">{versions.map((other) => other.id === concept.id ? <strong key={other.id}>{version}</strong> : <a key={other.id} href={to(["concepts", other.id])} aria-label={fill(text.concepts.version, { n: other.version })}>{other.version}</a>)}</span>

@@ -1,15 +1,17 @@
 // How a concept was made: what from, every decision, and how it learnt.
-import { ask, GET, Refused } from "../../api/client";
-import type { ConceptView, ModelView, ResolvedParameter, Scores } from "../../api/schema";
-import { count, fill, number, precise } from "../../format";
+import { useMemo } from "preact/hooks";
+import { ask, GET, isGone } from "../../api/client";
+import type { ConceptView, ModelView, ResolvedParameter } from "../../api/schema";
+import { count } from "../../format";
 import { Copy } from "../../parts/button";
 import { Failure, Loading, Notice } from "../../parts/notice";
 import { to } from "../../router";
 import { useAsked } from "../../state/use";
 import { text } from "../../text";
+import { LossChart } from "../training/chart";
+import { Snapshots } from "../training/scores";
 import { Fact } from "./concept";
-import { Curve } from "./curve";
-import { readReport, type Report } from "./report";
+import { readReport } from "./report";
 
 const words = text.concepts.details;
 
@@ -17,16 +19,16 @@ const words = text.concepts.details;
 export function Details({ concept, models }: { concept: ConceptView; models: ModelView[] | undefined }) {
     const { id } = concept;
     const { data: raw, error } = useAsked<unknown>(() => ask(GET("/v1/concepts/{id}/report", { params: { path: { id } } })), [id]);
-    const report = readReport(raw);
+    const report = useMemo(() => readReport(raw), [raw]);
     const pretty = raw ? JSON.stringify(raw, null, 2) : "";
     return (
         <>
             <Origin concept={concept} models={models} />
-            {isMissing(error) ? <Notice>{words.noReport}</Notice> : <Failure error={error} />}
+            {isGone(error) ? <Notice>{words.noReport}</Notice> : <Failure error={error} />}
             {!raw && !error && <Loading />}
             {report.plan.length > 0 && <Recipe plan={report.plan} />}
-            {report.held_out.length > 0 && <Learning report={report} />}
-            {report.scores && report.scores.rows.length > 0 && <Seen scores={report.scores} />}
+            {report.training.length > 0 && <section class="card"><h2>{words.learning}</h2><LossChart training={report.training} heldOut={report.heldOut} /></section>}
+            <Snapshots scores={report.scores} heldOut={report.heldOut} />
             {pretty && (
                 <details class="card">
                     <summary>{words.raw}</summary>
@@ -52,7 +54,7 @@ function Origin({ concept: { job, base_sha256, family }, models }: { concept: Co
             <h2>{words.about}</h2>
             <dl class="definition">
                 <Fact name={words.base}>
-                    {base ?? (base_sha256 ? words.baseMissing : words.baseUnknown)} <span class="soft">({text.concepts.families[family]}{models && base && !model && `, ${words.baseMissing}`})</span>
+                    {base ?? (base_sha256 ? words.baseMissing : words.baseUnknown)} <span class="soft">({text.families[family]}{models && base && !model && `, ${words.baseMissing}`})</span>
                 </Fact>
                 {base_sha256 && <Fact name={words.digest}><code>{base_sha256}</code></Fact>}
                 {data?.trained && (
@@ -66,15 +68,11 @@ function Origin({ concept: { job, base_sha256, family }, models }: { concept: Co
     );
 }
 
-function isMissing(error: unknown): boolean {
-    return error instanceof Refused && error.problem.status === 404;
-}
-
 async function datasetOf(id: string) {
     try {
         return await ask(GET("/v1/datasets/{id}", { params: { path: { id } } }));
     } catch (error) {
-        if (isMissing(error)) {
+        if (isGone(error)) {
             return null;
         }
         throw error;
@@ -91,49 +89,6 @@ function Recipe({ plan }: { plan: ResolvedParameter[] }) {
                     <tbody>
                         {plan.map(({ parameter, value, why }) => (
                             <tr key={parameter}><th scope="row">{parameter.replaceAll("_", " ")}</th><td class="number wrap">{value}</td><td class="soft">{why}</td></tr>
-                        ))}
-                    </tbody>
-                </table>
-            </div>
-        </section>
-    );
-}
-
-function Learning({ report }: { report: Report }) {
-    return (
-        <section class="card stack">
-            <h2>{words.learning}</h2>
-            <Curve {...report} />
-            <table class="concepts-narrow">
-                <thead><tr><th scope="col">{words.snapshot}</th><th scope="col">{words.error}</th></tr></thead>
-                <tbody>
-                    {report.held_out.map(([step, error]) => (
-                        <tr key={step}><th scope="row">{step ? fill(text.concepts.snapshots.step, { step }) : words.before}</th><td class="number">{precise(error, 4)}</td></tr>
-                    ))}
-                </tbody>
-            </table>
-        </section>
-    );
-}
-
-function Seen({ scores: { rows, best } }: { scores: Scores }) {
-    const score = (value: number | null | undefined) => (value == null ? text.common.none : number(value, 3));
-    return (
-        <section class="card">
-            <h2>{words.scores}</h2>
-            <div class="scroll">
-                <table>
-                    <thead><tr>{[words.snapshot, words.strength, words.likeness, words.obedience].map((name) => <th key={name} scope="col">{name}</th>)}</tr></thead>
-                    <tbody>
-                        {rows.map(({ step, strength, likeness, obedience }) => (
-                            <tr key={`${step} ${strength}`}>
-                                <th scope="row">
-                                    {fill(text.concepts.snapshots.step, { step })} {step === best?.step && strength === best.strength && <span class="badge good">{text.concepts.snapshots.best}</span>}
-                                </th>
-                                <td class="number">{number(strength)}</td>
-                                <td class="number">{score(likeness)}</td>
-                                <td class="number">{score(obedience)}</td>
-                            </tr>
                         ))}
                     </tbody>
                 </table>

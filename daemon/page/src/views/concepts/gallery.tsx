@@ -1,17 +1,18 @@
 // Every concept of the library, one card for each name.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
+import { allConcepts } from "../../api/library";
 import type { ConceptView } from "../../api/schema";
 import { count } from "../../format";
 import { Button, Segments } from "../../parts/button";
 import { Head } from "../../parts/head";
 import { Icon } from "../../parts/icon";
 import { Empty, Failure, Loading } from "../../parts/notice";
-import { query, to } from "../../router";
+import { query, replace, to } from "../../router";
 import { useAsked } from "../../state/use";
 import { text } from "../../text";
 import { Card } from "./card";
 import { Import } from "./import";
-import { allConcepts, byName } from "./library";
+import { byName } from "./library";
 
 const REFRESH_MS = 15_000;
 
@@ -58,28 +59,23 @@ function First() {
 }
 
 function Found({ concepts }: { concepts: ConceptView[] }) {
-    const [search, setSearch] = useState(query.value.get("search") ?? "");
-    const [mode, setMode] = useState(query.value.get("mode") ?? "");
-    const [family, setFamily] = useState(query.value.get("family") ?? "");
-    useEffect(() => {
-        // In the address, so that a reload finds the same; not in the history, since each letter would be a step back.
-        const filter = Object.entries({ search, mode, family }).filter(([, value]) => value);
-        history.replaceState(null, "", to(["concepts"], filter.length ? Object.fromEntries(filter) : undefined));
-    }, [search, mode, family]);
+    // In the address, so that a reload finds the same; not in the history, since each letter would be a step back.
+    const { search = "", mode = "", family = "" } = Object.fromEntries(query.value) as Partial<Record<string, string>>;
+    const filter = (change: Record<string, string>) =>
+        replace(["concepts"], Object.fromEntries(Object.entries({ search, mode, family, ...change }).filter(([, value]) => value)));
     const wanted = search.trim().toLocaleLowerCase();
     const matching = concepts.filter(
         (concept) => concept.name.toLocaleLowerCase().includes(wanted) && (!mode || concept.mode === mode) && (!family || concept.family === family),
     );
     const groups = byName(matching);
     const families = new Set(concepts.map(({ family }) => family));
-    const clear = () => (setSearch(""), setMode(""), setFamily(""));
     return (
         <>
             <div class="row concepts-filter">
-                <input type="search" aria-label={text.concepts.search} placeholder={text.concepts.search} value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
-                <Segments label={text.concepts.mode} value={mode} onChange={setMode} choices={[["", text.concepts.all], ...Object.entries(text.modes)]} />
+                <input type="search" aria-label={text.concepts.search} placeholder={text.concepts.search} value={search} onInput={(event) => filter({ search: event.currentTarget.value })} />
+                <Segments label={text.concepts.mode} value={mode} onChange={(mode) => filter({ mode })} choices={[["", text.concepts.all], ...Object.entries(text.modes)]} />
                 {(families.size > 1 || family) && (
-                    <Segments label={text.concepts.family} value={family} onChange={setFamily} choices={[["", text.concepts.all], ...Object.entries(text.concepts.families)]} />
+                    <Segments label={text.concepts.family} value={family} onChange={(family) => filter({ family })} choices={[["", text.concepts.all], ...Object.entries(text.families)]} />
                 )}
                 <span class="soft small" aria-live="polite">{count(groups.length, text.concepts.shown)}</span>
             </div>
@@ -88,7 +84,7 @@ function Found({ concepts }: { concepts: ConceptView[] }) {
                     {groups.map((versions) => <Card key={versions[0].name} versions={versions} />)}
                 </ul>
             ) : (
-                <Empty action={<Button onClick={clear}>{text.concepts.clear}</Button>}>{text.concepts.noneMatch}</Empty>
+                <Empty action={<Button onClick={() => replace(["concepts"])}>{text.concepts.clear}</Button>}>{text.concepts.noneMatch}</Empty>
             )}
         </>
     );

@@ -67,7 +67,7 @@ function Host({ concept, again, host, install }: Shown & { host: HostView; insta
     const verify = async () => setCheck(await ask(POST("/v1/hosts/{id}/verify", { params: { path: { id: host.id } } })));
     // What a check found stands until something is done, since only a check asks the host itself.
     const shown = install && (check?.installs.find((other) => other.concept === concept.id) ?? install);
-    const name = text.concepts.hosts[host.kind];
+    const name = text.hosts[host.kind];
     const button = (label: string, what: () => Promise<unknown>, kind?: "main") => (
         <Button little {...(kind && { kind })} busy={busy} label={fill(words.labelled, { action: label, host: name })} onClick={() => void run(what)}>{label}</Button>
     );

@@ -1,6 +1,7 @@
 // Snapshots of the training at several strengths, and which of them becomes the concept.
 import { useState } from "preact/hooks";
 import { ask, GET, POST } from "../../api/client";
+import { choosePreview } from "../../api/library";
 import type { ConceptView, Snapshots } from "../../api/schema";
 import { fill, number, precise } from "../../format";
 import { Button } from "../../parts/button";
@@ -15,7 +16,6 @@ import { DrawForm, read, typedOf } from "./draw/form";
 import { DrawingTable } from "./draw/table";
 import { kept } from "./kept";
 import { titleOf } from "./library";
-import { choosePreview } from "./preview";
 
 const words = text.concepts.snapshots;
 const AT_FIRST = 4;

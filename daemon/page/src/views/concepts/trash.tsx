@@ -5,8 +5,7 @@ import type { TrashedConcept } from "../../api/schema";
 import { bytes, fill, when } from "../../format";
 import { Button } from "../../parts/button";
 import { Confirm } from "../../parts/dialog";
-import { Head } from "../../parts/head";
-import { Icon } from "../../parts/icon";
+import { Back, Head } from "../../parts/head";
 import { Empty, Failure, Loading, toast, toastError } from "../../parts/notice";
 import { to } from "../../router";
 import { useAction, useAsked } from "../../state/use";
@@ -31,7 +30,7 @@ export function TrashPage() {
     });
     return (
         <>
-            <a class="concepts-back" href={to(["concepts"])}><Icon name="back" size={16} />{words.back}</a>
+            <Back to={to(["concepts"])}>{words.back}</Back>
             <Head title={words.title} about={words.about} />
             <Failure error={error} again={() => void again()} />
             {!data ? !error && <Loading /> : data.items.length ? (

@@ -3,21 +3,20 @@ import type { CreationView } from "../../api/schema";
 import { count } from "../../format";
 import { toast } from "../../parts/notice";
 import { text } from "../../text";
-import { anySeed, refill } from "./draft";
+import { refill } from "./draft";
 import { make } from "./history";
 import { keptFor, takeBack } from "./start";
 
 /** Asks for the same with another seed, or, where nothing came of it, for the very same. */
 export async function again({ id, request, state }: CreationView): Promise<CreationView> {
     const blob = await keptFor(id);
-    const seed = state === "done" ? anySeed() : request.seed;
-    const made = await make({ ...request, seed }, blob ? { id, blob, url: "" } : null);
+    const made = await make(request, state === "done" ? null : request.seed, blob ? { id, blob, url: "" } : null);
     toast(text.create.again);
     return made;
 }
 
 /** Fills the form with what a creation was made with. */
-export async function useSettings({ id, request }: CreationView, seed = request.seed): Promise<void> {
+export async function fillLike({ id, request }: CreationView, seed = request.seed): Promise<void> {
     const gone = refill(request, seed);
     await takeBack(id);
     toast(gone ? count(gone, text.create.refilledWithout) : text.create.refilled);

@@ -5,11 +5,11 @@ import { isOver } from "../../api/jobs";
 import type { CreationView } from "../../api/schema";
 import { count, duration, fill, number, when } from "../../format";
 import { Button } from "../../parts/button";
-import { Failure, Notice, Progress } from "../../parts/notice";
-import { go, to } from "../../router";
+import { Failure, Notice, Progress, toastError } from "../../parts/notice";
+import { to } from "../../router";
 import { useAction } from "../../state/use";
 import { text } from "../../text";
-import { again, useSettings } from "./again";
+import { again, fillLike } from "./again";
 import { appliedWords, ratioOf, seedOf, sizeWords } from "./facts";
 import { creations, put, training } from "./history";
 import type { Asking } from "./hosts";
@@ -36,7 +36,7 @@ export function Card({ creation, onHosts }: { creation: CreationView; onHosts: (
                 </p>
             </header>
             {!over && <Going creation={creation} cancelling={cancelling.busy} onCancel={() => void cancelling.run()} />}
-            <Failure error={cancelling.error} />
+            {!over && <Failure error={cancelling.error} />}
             {state === "failed" && <Notice kind="bad">{failure?.reason ?? words.failed}</Notice>}
             {state === "cancelled" && <p class="soft">{words.cancelled}</p>}
             {(pictures.length > 0 || waiting > 0) && (
@@ -53,9 +53,9 @@ export function Card({ creation, onHosts }: { creation: CreationView; onHosts: (
             )}
             <div class="row">
                 {over && <Button little icon="play" busy={repeating.busy} onClick={() => void repeating.run(creation)}>{state === "done" ? words.again : text.common.again}</Button>}
-                <Button little icon="up" onClick={() => void useSettings(creation)}>{words.use}</Button>
+                <Button little icon="up" onClick={() => void fillLike(creation).catch(toastError)}>{words.use}</Button>
                 <Button little icon="copy" onClick={() => onHosts(request)}>{words.hosts}</Button>
-                <Button little kind="plain" onClick={() => go(["create", id])}>{text.common.details}</Button>
+                <a class="button plain little" href={to(["create", id])}>{text.common.details}</a>
             </div>
             <Failure error={repeating.error} />
         </article>

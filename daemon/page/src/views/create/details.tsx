@@ -1,8 +1,8 @@
 // How a picture was made, and what can be done with it.
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { ask, PUT } from "../../api/client";
 import { isOver } from "../../api/jobs";
+import { choosePreview } from "../../api/library";
 import type { ConceptView, CreationView } from "../../api/schema";
 import { duration, fill, number, when } from "../../format";
 import { Button, Copy } from "../../parts/button";
@@ -11,11 +11,11 @@ import { Failure, toast } from "../../parts/notice";
 import { Icon } from "../../parts/icon";
 import { useAction } from "../../state/use";
 import { text } from "../../text";
-import { again, useSettings } from "./again";
+import { again, fillLike } from "./again";
 import { appliedWords, fileOf, seedOf, sizeWords } from "./facts";
 import { erase } from "./erase";
 import type { Asking } from "./hosts";
-import { conceptOf, look, previews, titleOf } from "./library";
+import { conceptOf, look, titleOf } from "./library";
 import { keptFor, takeFrom } from "./start";
 
 const words = text.create.large;
@@ -83,7 +83,7 @@ function Actions({ creation, picture, onClose, onHosts }: Shown) {
     const [asked, setAsked] = useState(false);
     const url = creation.pictures[picture];
     const repeating = useAction(async () => (await again(creation), onClose()));
-    const filling = useAction(async () => (onClose(), await useSettings(creation, seedOf(creation, picture))));
+    const filling = useAction(async () => (onClose(), await fillLike(creation, seedOf(creation, picture))));
     const starting = useAction(async (url: string) => (await takeFrom(url), toast(words.started), onClose()));
     const erasing = useAction(async () => (await erase(creation), onClose()));
     const over = isOver(creation.state);
@@ -111,8 +111,7 @@ function Actions({ creation, picture, onClose, onHosts }: Shown) {
 
 function AsPreview({ concept, creation, picture }: { concept: ConceptView; creation: string; picture: number }) {
     const taking = useAction(async () => {
-        await ask(PUT("/v1/concepts/{id}/preview", { params: { path: { id: concept.id } }, body: { creation, picture } }));
-        previews.value++;
+        await choosePreview(concept.id, creation, picture);
         await look();
         toast(fill(words.previewed, { name: titleOf(concept) }));
     });

@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import type { ConceptView, CreationRequest } from "../../api/schema";
 import { stored } from "../../state/stored";
-import { conceptOf } from "./library";
+import { conceptOf, concepts as library } from "./library";
 
 /** A concept that is applied. */
 export interface Applied {
@@ -71,15 +71,16 @@ export function anySeed(): number {
 }
 
 /** The form as the daemon is asked. */
-export function requestOf({ prompt, negative, concepts, base, size, steps, cfg, count, leave }: Draft, seed: number): CreationRequest {
+export function requestOf({ prompt, negative, concepts, base, size, steps, cfg, count, leave }: Draft): Omit<CreationRequest, "seed"> {
     const [width, height] = size ?? [null, null];
-    return { prompt: prompt.trim(), negative, concepts, base, width, height, steps, cfg, seed, count, init_image: null, init_strength: leave };
+    return { prompt: prompt.trim(), negative, concepts, base, width, height, steps, cfg, count, init_image: null, init_strength: leave };
 }
 
 /** Fills the form with what was asked; returns how many of its concepts are gone. */
 export function refill({ prompt, negative, concepts, base, width, height, steps, cfg, count, init_strength: leave }: CreationRequest, seed: number): number {
     const there = concepts.flatMap(({ concept, strength, step }) => {
-        const id = conceptOf(concept)?.id;
+        // Before the library is known, none counts as gone.
+        const id = library.value ? conceptOf(concept)?.id : concept;
         return id ? [step ? { concept: id, strength, step } : { concept: id, strength }] : [];
     });
     change({ prompt, negative, concepts: there, base, size: width && height ? [width, height] : null, steps, cfg, count, seed, leave });

@@ -1,5 +1,5 @@
 // Deleting a creation.
-import { ask, DELETE, Refused } from "../../api/client";
+import { ask, DELETE, isGone } from "../../api/client";
 import type { CreationView } from "../../api/schema";
 import { toast } from "../../parts/notice";
 import { text } from "../../text";
@@ -10,7 +10,7 @@ export async function erase({ id }: CreationView): Promise<void> {
     try {
         await ask(DELETE("/v1/creations/{id}", { params: { path: { id } } }));
     } catch (error) {
-        if (!(error instanceof Refused && error.problem.status === 404)) {
+        if (!isGone(error)) {
             throw error;
         }
     }

@@ -1,9 +1,11 @@
 // The creations of the daemon as far as they were looked at, and making more.
 import { computed, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ask, GET, POST, Unreachable } from "../../api/client";
+import { ask, GET, isGone, POST, Unreachable } from "../../api/client";
 import { isOver } from "../../api/jobs";
 import type { CreationRequest, CreationView, JobView } from "../../api/schema";
+import { useEvery } from "../../state/use";
+import { anySeed } from "./draft";
 import { inBase64, keepFor, type Start } from "./start";
 
 const shelf = signal<ReadonlyMap<string, CreationView>>(new Map());
@@ -76,7 +78,7 @@ export async function refresh(): Promise<void> {
             older.value = Boolean(next);
         }
         put(...items);
-        await Promise.all(active.value.filter(({ id }) => !ids.has(id)).map(({ id }) => one(id)));
+        await Promise.all(active.value.filter(({ id }) => !ids.has(id)).map(({ id }) => renew(id)));
         training.value = active.value.some(({ state }) => state === "queued") ? await busy() : undefined;
         trouble.value = undefined;
     } catch (error) {
@@ -84,11 +86,20 @@ export async function refresh(): Promise<void> {
     }
 }
 
-/** Reads one. */
-export async function one(id: string): Promise<CreationView> {
-    const creation = await ask(GET("/v1/creations/{id}", { params: { path: { id } } }));
-    put(creation);
-    return creation;
+/** Reads one, which may be older than all that were looked at: it is not put among them, since those between are not known. */
+export function one(id: string): Promise<CreationView> {
+    return ask(GET("/v1/creations/{id}", { params: { path: { id } } }));
+}
+
+async function renew(id: string): Promise<void> {
+    try {
+        put(await one(id));
+    } catch (error) {
+        if (!isGone(error)) {
+            throw error;
+        }
+        drop(id);
+    }
 }
 
 async function busy(): Promise<JobView | undefined> {
@@ -104,47 +115,22 @@ export async function more(limit = PAGE): Promise<void> {
     older.value = Boolean(next);
 }
 
+// What is under way is looked at soon.
+const pace = computed(() => (active.value.length ? 1000 : 8000));
+
 /** Keeps the creations fresh while a view shows them. */
 export function useCreations(): void {
-    useEffect(() => {
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        let gone = false;
-        const round = async () => {
-            clearTimeout(timer);
-            if (!document.hidden) {
-                await refresh();
-            }
-            if (!gone) {
-                clearTimeout(timer);
-                timer = setTimeout(round, active.value.length ? 1200 : 8000);
-            }
-        };
-        const shown = () => void (document.hidden || round());
-        void round();
-        // What was just asked for is looked at soon.
-        const stop = active.subscribe((now) => {
-            if (now.length && !gone) {
-                clearTimeout(timer);
-                timer = setTimeout(round, 600);
-            }
-        });
-        document.addEventListener("visibilitychange", shown);
-        return () => {
-            gone = true;
-            stop();
-            clearTimeout(timer);
-            document.removeEventListener("visibilitychange", shown);
-        };
-    }, []);
+    useEffect(() => void refresh(), []);
+    useEvery(refresh, pace.value);
 }
 
 /** What was sent while the daemon was away and may have arrived: the same again goes under the same key. */
 let unsure: { same: string; key: string; request: CreationRequest } | undefined;
 
-/** Asks for pictures; `seed` is chosen once for what is sent again because no answer came. */
-export async function make(form: CreationRequest, start: Start | null): Promise<CreationView> {
-    const same = JSON.stringify([{ ...form, seed: 0 }, start?.id]);
-    const { key, request } = unsure?.same === same ? unsure : { key: `page-${Date.now()}-${Math.random().toString(36).slice(2)}`, request: form };
+/** Asks for pictures; without a seed, one is chosen, once for what is sent again because no answer came. */
+export async function make(form: Omit<CreationRequest, "seed">, seed: number | null, start: Start | null): Promise<CreationView> {
+    const same = JSON.stringify([{ ...form, seed }, start?.id]);
+    const { key, request } = unsure?.same === same ? unsure : { key: `page-${Date.now()}-${Math.random().toString(36).slice(2)}`, request: { ...form, seed: seed ?? anySeed() } };
     unsure = { same, key, request };
     const body = start ? { ...request, init_image: await inBase64(start.blob) } : request;
     try {

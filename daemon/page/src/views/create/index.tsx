@@ -5,7 +5,7 @@ import { Head } from "../../parts/head";
 import { Failure } from "../../parts/notice";
 import { query, to } from "../../router";
 import { text } from "../../text";
-import { applied, apply, change, draft } from "./draft";
+import { apply, change, draft } from "./draft";
 import "./create.css";
 import { Form } from "./form";
 import { useCreations } from "./history";
@@ -29,7 +29,7 @@ export function Create({ rest: [id, picture] }: { rest: string[] }) {
             <Head title={text.create.title} />
             <Failure error={trouble.value} again={() => void look()} />
             <div class="create">
-                <Form onAdd={() => setPicking(true)} onHosts={() => setAsking({ prompt: draft.value.prompt, concepts: draft.value.concepts.filter(({ concept }) => applied.value.some(({ id }) => id === concept)) })} onMade={made} />
+                <Form onAdd={() => setPicking(true)} onHosts={() => setAsking({ prompt: draft.value.prompt, concepts: draft.value.concepts.filter(({ concept }) => conceptOf(concept)) })} onMade={made} />
                 <Results onHosts={setAsking} onShown={setOrder} />
             </div>
             {id && <Large place={{ creation: id, picture: Math.max(0, (Number(picture) || 1) - 1) }} order={order} onHosts={setAsking} />}

@@ -1,6 +1,6 @@
 // A creation's pictures, large, with how they were made and what can be done with them.
 import { useEffect, useState } from "preact/hooks";
-import { ask, GET, Refused } from "../../api/client";
+import { isGone } from "../../api/client";
 import type { CreationView } from "../../api/schema";
 import { fill } from "../../format";
 import { Button } from "../../parts/button";
@@ -11,7 +11,7 @@ import { useAsked } from "../../state/use";
 import { text } from "../../text";
 import { Details } from "./details";
 import { seedOf } from "./facts";
-import { known, put } from "./history";
+import { known, one } from "./history";
 import type { Asking } from "./hosts";
 
 const words = text.create.large;
@@ -25,14 +25,11 @@ export interface Place {
 
 /** The window; `order` are the creations that are shown behind it. */
 export function Large({ place: { creation: id, picture }, order, onHosts }: { place: Place; order: string[]; onHosts: (asking: Asking) => void }) {
-    const { data, error, again } = useAsked(async () => {
-        const creation = await ask(GET("/v1/creations/{id}", { params: { path: { id } } }));
-        put(creation);
-        return creation;
-    }, [id]);
+    // Those behind it are kept fresh there.
+    const { data, error, again } = useAsked(async () => known(id) ?? one(id), [id], 3000);
     const close = () => location.replace(to(["create"]));
     const creation = known(id) ?? data;
-    const gone = error instanceof Refused && error.problem.status === 404;
+    const gone = isGone(error);
     return (
         <Dialog title={creation?.request.prompt ?? text.create.title} wide onClose={close}>
             {gone ? <Empty>{words.gone}</Empty> : <Failure error={error} again={() => void again()} />}
@@ -46,8 +43,8 @@ function Inside({ creation, picture, order, onClose, onHosts }: { creation: Crea
     const [whole, setWhole] = useState(false);
     const [size, setSize] = useState<[number, number]>();
     const url = creation.pictures[picture];
-    const before = neighbour({ creation: creation.id, picture }, order, -1);
-    const after = neighbour({ creation: creation.id, picture }, order, 1);
+    const before = neighbour(creation, picture, order, -1);
+    const after = neighbour(creation, picture, order, 1);
     useEffect(() => {
         const pressed = (event: KeyboardEvent) => {
             const there = event.key === "ArrowLeft" ? before : event.key === "ArrowRight" ? after : undefined;
@@ -81,7 +78,7 @@ function Inside({ creation, picture, order, onClose, onHosts }: { creation: Crea
                 <div class="row apart">
                     <div class="row">
                         <Button icon="back" label={words.before} disabled={!before} onClick={() => before && show(before)} />
-                        <span class="create-forth"><Button icon="back" label={words.after} disabled={!after} onClick={() => after && show(after)} /></span>
+                        <Button icon="forth" label={words.after} disabled={!after} onClick={() => after && show(after)} />
                         <span class="soft number" role="status">{url ? fill(words.of, { n: picture + 1, all: creation.pictures.length }) : ""}</span>
                     </div>
                     {url && <button type="button" class="button" aria-pressed={whole} onClick={() => setWhole(!whole)}>{whole ? words.fit : words.zoom}</button>}
@@ -97,12 +94,12 @@ function show({ creation, picture }: Place): void {
 }
 
 /** The picture before or behind another, also in the next creation that has some. */
-function neighbour({ creation, picture }: Place, order: string[], by: 1 | -1): Place | undefined {
+function neighbour({ id, pictures }: CreationView, picture: number, order: string[], by: 1 | -1): Place | undefined {
     const beside = picture + by;
-    if (beside >= 0 && beside < (known(creation)?.pictures.length ?? 0)) {
-        return { creation, picture: beside };
+    if (beside >= 0 && beside < pictures.length) {
+        return { creation: id, picture: beside };
     }
-    const at = order.indexOf(creation);
+    const at = order.indexOf(id);
     for (let next = at + by; at >= 0 && next >= 0 && next < order.length; next += by) {
         const there = known(order[next] ?? "");
         if (there && there.pictures.length > 0) {

@@ -1,9 +1,10 @@
 // The concepts and checkpoints that pictures can be made with.
 import { computed, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ask, GET } from "../../api/client";
+import { allConcepts, allModels, previewChanges, previewUrl } from "../../api/library";
 import type { BaseFamily, ConceptView, ModelView } from "../../api/schema";
 import { fill } from "../../format";
+import { useEvery } from "../../state/use";
 import { text } from "../../text";
 
 /** Every concept, newest first; undefined until they are known. */
@@ -15,15 +16,12 @@ export const models = signal<ModelView[] | undefined>(undefined);
 /** Why they are not known. */
 export const trouble = signal<unknown>(undefined);
 
-/** Counts previews that were changed here, since their address stays the same. */
-export const previews = signal(0);
-
 /** Reads both again. */
 export async function look(): Promise<void> {
     try {
         await Promise.all([
-            all((query) => ask(GET("/v1/concepts", { params: { query } }))).then((known) => (concepts.value = known)),
-            all((query) => ask(GET("/v1/models", { params: { query } }))).then((known) => (models.value = known.filter(({ family, problem }) => family && !problem))),
+            allConcepts().then((known) => (concepts.value = known)),
+            allModels().then((known) => (models.value = known.filter(({ family, problem }) => family && !problem))),
         ]);
         trouble.value = undefined;
     } catch (error) {
@@ -31,29 +29,10 @@ export async function look(): Promise<void> {
     }
 }
 
-/** Reads both when a view appears, and when the tab is looked at again: a training may have ended meanwhile. */
+/** Reads both when a view appears, and now and then: a training may end meanwhile. */
 export function useLibrary(): void {
-    useEffect(() => {
-        const shown = () => void (document.hidden || look());
-        shown();
-        const timer = setInterval(shown, 20_000);
-        document.addEventListener("visibilitychange", shown);
-        return () => {
-            clearInterval(timer);
-            document.removeEventListener("visibilitychange", shown);
-        };
-    }, []);
-}
-
-async function all<T>(page: (query: { limit: number; after?: string }) => Promise<{ items: T[]; next?: string | null | undefined }>): Promise<T[]> {
-    const found: T[] = [];
-    let after: string | null | undefined;
-    do {
-        const { items, next } = await page(after ? { limit: 200, after } : { limit: 200 });
-        found.push(...items);
-        after = next;
-    } while (after);
-    return found;
+    useEffect(() => void look(), []);
+    useEvery(look, 20_000);
 }
 
 const byId = computed(() => new Map(concepts.value?.map((concept) => [concept.id, concept])));
@@ -90,10 +69,10 @@ export function wordsFor(wanted: string): string {
 
 /** Where a concept's preview is; null without one. */
 export function previewOf({ id, preview }: ConceptView): string | null {
-    return preview ? `/v1/concepts/${encodeURIComponent(id)}/preview${previews.value ? `?${previews.value}` : ""}` : null;
+    return preview || previewChanges(id) ? previewUrl(id) : null;
 }
 
 /** What people call a family. */
 export function familyOf(family: BaseFamily | null | undefined): string {
-    return family ? text.create.families[family] : "";
+    return family ? text.families[family] : "";
 }

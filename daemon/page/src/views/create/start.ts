@@ -62,7 +62,9 @@ export async function recall(): Promise<void> {
 }
 
 function show(blob: Blob | null): void {
-    // The old address stays good: a request may still read it, and there are few.
+    if (start.value) {
+        URL.revokeObjectURL(start.value.url);
+    }
     start.value = blob && { id: `${blob.size}-${Date.now()}`, blob, url: URL.createObjectURL(blob) };
 }
 

@@ -32,7 +32,8 @@ export function Starting() {
     const dropped = (event: DragEvent) => {
         event.preventDefault();
         setOver(false);
-        const file = pictureIn(event.dataTransfer);
+        // Of what is no picture, that is said.
+        const file = pictureIn(event.dataTransfer) ?? event.dataTransfer?.files[0];
         if (file) {
             void taking.run(file);
         }

@@ -1,5 +1,5 @@
 // The concepts that are applied, each with its strength.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, GET } from "../../api/client";
 import type { ConceptView, SnapshotView } from "../../api/schema";
 import { fill, number } from "../../format";
@@ -62,6 +62,13 @@ function Row({ row: { concept: id, strength, step } }: { row: Applied }) {
 function Steps({ concept, job, step }: { concept: ConceptView; job: string; step: number | undefined }) {
     const [open, setOpen] = useState(step !== undefined);
     const [snapshots, setSnapshots] = useState<SnapshotView[]>();
+    const select = useRef<HTMLSelectElement>(null);
+    useEffect(() => {
+        // It takes the place of the button that was pressed, and of its focus.
+        if (open && step === undefined) {
+            select.current?.focus();
+        }
+    }, [open]);
     useEffect(() => {
         if (open) {
             ask(GET("/v1/jobs/{id}/snapshots", { params: { path: { id: job } } }))
@@ -79,7 +86,7 @@ function Steps({ concept, job, step }: { concept: ConceptView; job: string; step
     }
     const choose = (value: string) => reapply(concept.id, { step: value === "" ? undefined : Number(value) });
     return (
-        <select class="create-steps" aria-label={fill(words.steps, { name: titleOf(concept) })} value={step ?? ""} onChange={(event) => choose(event.currentTarget.value)}>
+        <select ref={select} class="create-steps" aria-label={fill(words.steps, { name: titleOf(concept) })} value={step ?? ""} onChange={(event) => choose(event.currentTarget.value)}>
             <option value="">{delivered}</option>
             {others.map((other) => <option key={other} value={other}>{fill(words.step, { step: number(other) })}</option>)}
         </select>

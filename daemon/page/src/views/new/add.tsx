@@ -5,6 +5,7 @@ import { Dialog } from "../../parts/dialog";
 import { route, to } from "../../router";
 import { toast } from "../../parts/notice";
 import { text } from "../../text";
+import { mannerOf } from "../captions/describe";
 import { moveDraft } from "./draft";
 import { Dropzone, useDropped } from "./dropzone";
 import { opened } from "./opened";
@@ -37,6 +38,7 @@ function Window({ dataset, onClose }: { dataset: string; onClose: () => void }) 
     const sending = sendingFor(dataset);
     const done = (id: string) => {
         moveDraft(dataset, id);
+        mannerOf(id).value = mannerOf(dataset).value;
         if (route.value[0] === "new" && route.value[1] === dataset) {
             // Back would lead to the half of the pictures.
             location.replace(to(["new", id]));

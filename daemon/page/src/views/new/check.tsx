@@ -2,7 +2,7 @@
 import type { Signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { ask, GET, POST } from "../../api/client";
-import type { DatasetReport, DatasetView, Severity } from "../../api/schema";
+import type { DatasetReport, DatasetView, Parameters, Severity } from "../../api/schema";
 import { count, fill, number } from "../../format";
 import { Button } from "../../parts/button";
 import { Failure, Notice, Progress } from "../../parts/notice";
@@ -10,7 +10,7 @@ import { useAction, useAsked } from "../../state/use";
 import { text } from "../../text";
 import type { Decide } from "./decide";
 import { change, type Draft } from "./draft";
-import { FindingCard } from "./finding";
+import { type Acting, FindingCard } from "./finding";
 import type { Group } from "./findings";
 import type { Checking } from "./report";
 
@@ -21,7 +21,9 @@ export function Check({ dataset, draft, checking, decide }: { dataset: DatasetVi
         return <p class="soft">{text.new.check.needsMode}</p>;
     }
     const none = !dataset.pictures.some((picture) => picture.used);
-    const follow = () => change(draft, { parameters: { ...draft.value.parameters, crop: draft.value.mode === "face" ? "face" : "salience" } });
+    const set = (part: Parameters) => change(draft, { parameters: { ...draft.value.parameters, ...part } });
+    const follow = () => set({ crop: draft.value.mode === "face" ? "face" : "salience" });
+    const train = (resolution: number) => set({ resolution });
     return (
         <div class="stack">
             {!report && <p class="soft">{text.new.check.about}</p>}
@@ -32,7 +34,7 @@ export function Check({ dataset, draft, checking, decide }: { dataset: DatasetVi
                 {!looking && <Button kind={report && !stale ? undefined : "main"} icon="search" disabled={none} onClick={examine}>{report ? text.new.check.again : text.new.check.examine}</Button>}
                 {report && <a class="button" href={`/v1/datasets/${dataset.id}/sheet`} target="_blank" rel="noreferrer">{text.new.check.sheet}</a>}
             </div>
-            {report && <Findings dataset={dataset} groups={checking.groups} decide={decide} onFollow={follow} />}
+            {report && <Findings dataset={dataset} groups={checking.groups} decide={decide} onFollow={follow} onResolution={train} />}
         </div>
     );
 }
@@ -40,7 +42,7 @@ export function Check({ dataset, draft, checking, decide }: { dataset: DatasetVi
 /** How far a look is; everything that looks at a data set is told the same way. */
 function Looking({ dataset, onEnd }: { dataset: DatasetView; onEnd: () => void }) {
     const { id, pictures } = dataset;
-    const { data } = useAsked(() => ask(GET("/v1/datasets/{id}", { params: { path: { id } } })), [id], 700);
+    const { data } = useAsked(() => ask(GET("/v1/datasets/{id}", { params: { path: { id } } })), [id], 500 + 4 * pictures.length);
     const { run: stop, busy, error } = useAction(() => ask(POST("/v1/datasets/{id}/cancel", { params: { path: { id } } })));
     const [begun, begin] = useState(typeof dataset.looked_at === "number");
     const at = data?.looked_at;
@@ -77,10 +79,10 @@ function Verdict({ report, groups, stale }: { report: DatasetReport; groups: Gro
 
 const severities: readonly Severity[] = ["serious", "warning", "info"];
 
-function Findings({ dataset, groups, decide, onFollow }: { dataset: DatasetView; groups: Group[]; decide: Decide; onFollow: () => void }) {
+function Findings({ dataset, groups, ...rest }: { dataset: DatasetView; groups: Group[] } & Acting) {
     const settled = groups.filter((group) => group.settled);
     const left = dataset.pictures.filter((picture) => picture.used).length;
-    const card = (group: Group) => <FindingCard key={group.key} dataset={dataset.id} group={group} left={left} decide={decide} onFollow={onFollow} />;
+    const card = (group: Group) => <FindingCard key={group.key} dataset={dataset.id} group={group} left={left} {...rest} />;
     return (
         <>
             {severities.map((severity) => {

@@ -1,7 +1,7 @@
 // Everything about one data set until it is trained, on one page.
 import { useComputed, type Signal } from "@preact/signals";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
-import { ask, GET, Refused } from "../../api/client";
+import { ask, GET, isGone } from "../../api/client";
 import type { DatasetView } from "../../api/schema";
 import { bytes, count, fill, when } from "../../format";
 import { Button } from "../../parts/button";
@@ -27,7 +27,7 @@ const EVERY_MS = 15_000;
 export function DatasetPage({ id }: { id: string }) {
     const asked = useAsked(() => ask(GET("/v1/datasets/{id}", { params: { path: { id } } })), [id], EVERY_MS);
     const { data, error, again } = asked;
-    if (error instanceof Refused && error.problem.status === 404) {
+    if (isGone(error)) {
         return (
             <>
                 <Head title={text.new.title} />

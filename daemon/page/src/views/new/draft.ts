@@ -1,7 +1,7 @@
 // What a user has filled in for a data set but not started yet; kept by this browser, so that a reload loses nothing.
 import type { Signal } from "@preact/signals";
 import type { Courtesy, Mode, Parameters, TrainRequest } from "../../api/schema";
-import { stored } from "../../state/stored";
+import { forget, kept, onePerName, stored } from "../../state/stored";
 
 /** A training that is still being filled in. */
 export interface Draft {
@@ -22,31 +22,18 @@ export interface Draft {
 }
 
 const empty: Draft = { name: "", mode: null, base: "", parameters: {}, install: null, courtesy: null, continueFrom: null };
-const drafts = new Map<string, Signal<Draft>>();
 
 /** The draft of a data set. */
-export function draftOf(dataset: string): Signal<Draft> {
-    let draft = drafts.get(dataset);
-    if (!draft) {
-        draft = stored<Draft>(`draft.${dataset}`, empty);
-        drafts.set(dataset, draft);
-    }
-    return draft;
-}
+export const draftOf = onePerName((dataset) => stored<Draft>(`draft.${dataset}`, empty));
 
 /** Changes a part of it. */
 export function change(draft: Signal<Draft>, part: Partial<Draft>): void {
     draft.value = { ...draft.value, ...part };
 }
 
-/** The name in a draft, if there is one; unlike {@link draftOf} it begins none. */
+/** The name in a draft, if there is one, also where another tab gave it; unlike {@link draftOf} it begins none. */
 export function nameIn(dataset: string): string {
-    try {
-        const kept = JSON.parse(localStorage.getItem(keyOf(dataset)) ?? "{}") as Partial<Draft>;
-        return kept.name ?? "";
-    } catch {
-        return "";
-    }
+    return kept<Partial<Draft>>(`draft.${dataset}`, {}).name?.trim() ?? "";
 }
 
 /** Takes what was filled in along to another data set. */
@@ -55,18 +42,15 @@ export function moveDraft(from: string, to: string): void {
     draftOf(to).value = draft;
 }
 
-/** A deleted data set needs none. */
+/** Nothing that this browser keeps is needed once a data set is deleted. */
 export function forgetDraft(dataset: string): void {
-    drafts.delete(dataset);
-    localStorage.removeItem(keyOf(dataset));
+    for (const what of ["draft", "describe", "undo", "unsaved"]) {
+        forget(`${what}.${dataset}`);
+    }
 }
 
 /** What an earlier training was asked for, as a draft. */
 export function draftFrom(request: TrainRequest): Draft {
     const { name, mode, base, parameters, install, courtesy, continue_from } = request;
     return { name, mode, base, parameters, install: install.includes("all") ? null : install, courtesy, continueFrom: continue_from };
-}
-
-function keyOf(dataset: string): string {
-    return `conceptd.draft.${dataset}`;
 }

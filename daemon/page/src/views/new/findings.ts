@@ -21,7 +21,7 @@ export interface Group {
 const spares = new Set<FindingCode>(["empty", "blurred", "jpeg_blocks", "overexposed", "underexposed", "grey", "no_face", "several_faces", "mixed_styles", "below_resolution"]);
 
 /** The findings of a report together, what matters most first. */
-export function groupsOf(report: DatasetReport, { pictures }: DatasetView, crop: Crop): Group[] {
+export function groupsOf(report: DatasetReport, { pictures }: DatasetView, crop: Crop, resolution: number): Group[] {
     const byName = new Map(pictures.map((picture) => [picture.name, picture]));
     const groups = new Map<string, Group>();
     for (const finding of report.findings) {
@@ -40,18 +40,20 @@ export function groupsOf(report: DatasetReport, { pictures }: DatasetView, crop:
         group.spare.push(...spareOf(finding, about));
         groups.set(key, group);
     }
-    return [...groups.values()].map((group) => ({ ...group, settled: isSettled(group, crop) }));
+    return [...groups.values()].map((group) => ({ ...group, settled: isSettled(group, crop, resolution) }));
 }
 
 function spareOf({ code }: Finding, pictures: PictureView[]): PictureView[] {
     return code === "near_duplicate" ? pictures.slice(1) : spares.has(code) ? pictures : [];
 }
 
-function isSettled({ code, pictures }: Group, crop: Crop): boolean {
+function isSettled({ code, pictures }: Group, crop: Crop, resolution: number): boolean {
     const left = pictures.filter((picture) => picture.used);
     switch (code) {
         case "near_duplicate":
             return left.length < 2;
+        case "below_resolution":
+            return left.every(({ width, height }) => Math.min(width, height) >= resolution);
         case "subject_outside_crop":
             return crop !== "center" || left.every((picture) => picture.focus);
         case "extreme_aspect":

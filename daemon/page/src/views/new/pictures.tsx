@@ -6,6 +6,7 @@ import { Button } from "../../parts/button";
 import { Check } from "../../parts/field";
 import { Notice } from "../../parts/notice";
 import { stored } from "../../state/stored";
+import { useGrowing } from "../../state/use";
 import { text } from "../../text";
 import { Add } from "./add";
 import { cropOf } from "./crop";
@@ -23,6 +24,7 @@ const showsMasks = stored("new.masks", false);
 export function Pictures({ dataset, crop, report, groups, round, decide }: { dataset: DatasetView; crop: Crop; report: DatasetReport | null | undefined; groups: Group[]; round: number; decide: Decide }) {
     const { id, pictures } = dataset;
     const { selected, select, setAll } = useSelection(pictures);
+    const drawn = useGrowing(pictures.length);
     const marks = useMemo(() => remarks(groups), [groups]);
     const measures = useMemo(() => new Map(report?.pictures.map((picture) => [picture.name, picture])), [report]);
     const used = pictures.filter((picture) => picture.used).length;
@@ -53,7 +55,7 @@ export function Pictures({ dataset, crop, report, groups, round, decide }: { dat
                 </div>
             </div>
             <ul class="tiles">
-                {pictures.map((picture, index) => (
+                {pictures.slice(0, drawn).map((picture, index) => (
                     <Tile
                         key={picture.name}
                         dataset={id}

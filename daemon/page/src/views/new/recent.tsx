@@ -50,13 +50,14 @@ export function Recent() {
 }
 
 function Item({ item, onDelete }: { item: DatasetSummary; onDelete: () => void }) {
-    const name = nameIn(item.id) || text.new.recent.unnamed;
+    const given = nameIn(item.id);
+    const name = given || text.new.recent.unnamed;
     return (
         <li class="card">
             <a href={to(["new", item.id], Object.fromEntries(query.value))}>
                 {item.cover ? <Thumb dataset={item.id} sha256={item.cover} alt="" /> : <span class="thumb missing"><Icon name="pictures" size={24} /></span>}
                 <span class="recent-words">
-                    <strong class={nameIn(item.id) ? "" : "soft"}>{name}</strong>
+                    <strong class={given ? "" : "soft"}>{name}</strong>
                     <span class="small soft">{count(item.pictures, text.new.recent.pictures)} · {bytes(item.bytes)}</span>
                     <span class="small soft">{when(item.created_at_ms)}</span>
                 </span>

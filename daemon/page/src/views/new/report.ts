@@ -1,7 +1,7 @@
 // The examination of a data set: what the last one said, whether that still holds, and asking for another.
 import type { Signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { ask, GET, POST, Refused } from "../../api/client";
+import { ask, GET, isGone, POST } from "../../api/client";
 import type { BaseFamily, DatasetReport, DatasetView } from "../../api/schema";
 import { useAction, useAsked } from "../../state/use";
 import { fill } from "../../format";
@@ -74,7 +74,7 @@ export function useReport(dataset: DatasetView, draft: Signal<Draft>, again: () 
         }, MOMENT_MS);
         return () => clearTimeout(timer);
     }, [unasked, mode]);
-    const groups = useMemo(() => (report ? groupsOf(report, dataset, parameters.crop ?? "center") : []), [report, dataset, parameters.crop]);
+    const groups = useMemo(() => (report ? groupsOf(report, dataset, parameters.crop ?? "center", resolution) : []), [report, dataset, parameters.crop, resolution]);
     const stale = report ? staleness(report, dataset, mode, resolution) : null;
     const clean = !!report && report.mode === mode && !groups.some((group) => group.severity === "serious" && !group.settled);
     return { report, groups, clean, stale, looking, error: error ?? known.error, examine: () => void run(), ended, round };
@@ -84,7 +84,7 @@ async function reportOf(id: string): Promise<DatasetReport | null> {
     try {
         return await ask(GET("/v1/datasets/{id}/report", { params: { path: { id } } }));
     } catch (error) {
-        if (error instanceof Refused && error.problem.status === 404) {
+        if (isGone(error)) {
             return null;
         }
         throw error;

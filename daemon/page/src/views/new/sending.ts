@@ -1,7 +1,9 @@
 // Files that are chosen, and their way to the daemon. It goes on when another view is shown.
 import { signal, type Signal } from "@preact/signals";
+import { newKey } from "../../api/client";
 import { formOf, upload, type Chosen } from "../../api/upload";
 import type { DatasetView } from "../../api/schema";
+import { onePerName } from "../../state/stored";
 
 /** What is chosen for one place. */
 export interface Sending {
@@ -17,19 +19,8 @@ export interface Sending {
     cancel: () => void;
 }
 
-const all = new Map<string, Sending>();
-
 /** What is chosen for `place`: a data set's id, or `new`. */
-export function sendingFor(place: string): Sending {
-    let sending = all.get(place);
-    if (!sending) {
-        sending = begin();
-        all.set(place, sending);
-    }
-    return sending;
-}
-
-function begin(): Sending {
+export const sendingFor = onePerName((): Sending => {
     const files = signal<readonly Chosen[]>([]);
     const share = signal<number | null>(null);
     const error = signal<unknown>(undefined);
@@ -41,24 +32,30 @@ function begin(): Sending {
         error.value = undefined;
         key = newKey();
     };
+    const remove = (some: readonly Chosen[]) => {
+        const gone = new Set(some);
+        set(files.value.filter((file) => !gone.has(file)));
+    };
     return {
         files,
         share,
         error,
         add: (more) => set([...files.value, ...told(files.value, more)]),
-        remove: (some) => set(files.value.filter((file) => !some.includes(file))),
+        remove,
         cancel: () => stop?.abort(),
         async send(url, usable) {
             if (share.value !== null) {
                 return undefined;
             }
+            // What is added while these are sent stays.
+            const before = files.value;
             stop = new AbortController();
             share.value = 0;
             error.value = undefined;
             addEventListener("beforeunload", warn);
             try {
                 const made = await upload<DatasetView>(url, formOf(usable), (sent) => (share.value = sent), key, stop.signal);
-                set([]);
+                remove(before);
                 return made;
             } catch (why) {
                 error.value = why;
@@ -69,7 +66,7 @@ function begin(): Sending {
             }
         },
     };
-}
+});
 
 function warn(event: Event): void {
     event.preventDefault();
@@ -88,9 +85,4 @@ function told(before: readonly Chosen[], more: Chosen[]): Chosen[] {
         turn++;
     }
     return others.map(({ file, path }) => ({ file, path: `${turn}/${path}` }));
-}
-
-/** `crypto.randomUUID` is there on this machine's own pages alone. */
-function newKey(): string {
-    return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

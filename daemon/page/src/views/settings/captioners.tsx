@@ -18,7 +18,7 @@ export function Captioners() {
     const others = data?.items.filter(({ purpose }) => !(purpose in words.purposes)) ?? [];
     return (
         <Page title={text.settings.pages.captioners} about={words.about}>
-            <p class="notice">{words.unasked}</p>
+            <div class="notice">{words.unasked}</div>
             <Failure error={error} again={() => void again()} />
             {data ? (
                 <div class="settings-cards">

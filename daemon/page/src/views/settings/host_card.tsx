@@ -21,7 +21,7 @@ export function HostCard({ host, onForgotten }: { host: HostView; onForgotten: (
     const verify = useAsked(() => ask(POST("/v1/hosts/{id}/verify", { params })), [host.id, host.folder, host.url]);
     const look = useAction(verify.again);
     const [asking, setAsking] = useState(false);
-    const kind = text.settings.kinds[host.kind];
+    const kind = text.hosts[host.kind];
     const forget = useAction(async () => {
         try {
             await ask(DELETE("/v1/hosts/{id}", { params }));

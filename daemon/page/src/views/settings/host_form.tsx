@@ -33,7 +33,7 @@ export function HostForm({ onAdded, onClose }: { onAdded: (host: HostView) => vo
     return (
         <Dialog title={words.title} onClose={onClose}>
             <form class="stack" onSubmit={(event) => (event.preventDefault(), void run())}>
-                <SelectField label={words.kind} wrong={wrong.at("kind")} value={kind} choices={kinds.map((kind) => [kind, text.settings.kinds[kind]])} onChange={(kind) => change({ kind: kind as HostKind })} />
+                <SelectField label={words.kind} wrong={wrong.at("kind")} value={kind} choices={kinds.map((kind) => [kind, text.hosts[kind]])} onChange={(kind) => change({ kind: kind as HostKind })} />
                 <TextField label={words.folder} hint={<Coded>{words.folderHint[kind]}</Coded>} wrong={wrong.at("folder")} required spellcheck={false} autocomplete="off" value={folder} onInput={(folder) => change({ folder })} />
                 <details open={Boolean(loras || embeddings || url)}>
                     <summary>{words.elsewhere}</summary>

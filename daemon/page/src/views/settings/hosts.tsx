@@ -20,7 +20,7 @@ export function Hosts() {
     const [adding, setAdding] = useState(false);
     const detect = useAction(async () => setFound((await ask(POST("/v1/hosts/detect"))).items));
     const added = (host: HostView) => {
-        toast(fill(words.added, { kind: text.settings.kinds[host.kind] }));
+        toast(fill(words.added, { kind: text.hosts[host.kind] }));
         setAdding(false);
         void again();
     };
@@ -61,7 +61,7 @@ function FoundOne({ found, known, onAdded }: { found: FoundHost; known: boolean;
     return (
         <li>
             <div class="grow">
-                <strong>{text.settings.kinds[kind]}</strong> <span class="soft">{found.evidence}</span>
+                <strong>{text.hosts[kind]}</strong> <span class="soft">{found.evidence}</span>
                 <div class="mono wrap">{folder}</div>
             </div>
             {known ? <span class="badge good">{words.known}</span> : <Button little icon="add" busy={busy} label={`${words.addFound} ${folder}`} onClick={() => void run()}>{words.addFound}</Button>}

@@ -31,11 +31,6 @@ async function upTo(pages: number): Promise<{ items: ModelView[]; more: boolean 
     return { items, more: Boolean(after) };
 }
 
-/** Every checkpoint. */
-export async function every(): Promise<ModelView[]> {
-    return (await upTo(Infinity)).items;
-}
-
 /** What lies in the folders with checkpoints. */
 export function Models() {
     const [pages, setPages] = useState(1);
@@ -77,7 +72,7 @@ function Model({ model: { name, path, bytes: size, family, problem, nonstandard,
                     {sha256 ? <p class="row"><span class="mono wrap grow">{sha256}</span><Copy value={sha256} /></p> : <p class="soft">{words.noDigest}</p>}
                 </details>
             </div>
-            <span class={`badge ${family ? "accent" : "bad"}`}>{family ? words.families[family] : words.unknown}</span>
+            <span class={`badge ${family ? "accent" : "bad"}`}>{family ? text.families[family] : words.unknown}</span>
             <span class="number soft">{bytes(size)}</span>
         </li>
     );

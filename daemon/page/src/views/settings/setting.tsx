@@ -25,7 +25,8 @@ export function isWaiting({ next }: SettingView): boolean {
 
 /** The settings as they stand. */
 export function useSettings(): Asked<Settings> {
-    return useAsked(() => ask(GET("/v1/settings")), []);
+    // A restart, another tab or an editor may change them.
+    return useAsked(() => ask(GET("/v1/settings")), [], 5000);
 }
 
 /** A card with a few settings, for pages about what they are for. */
@@ -53,7 +54,6 @@ export function Setting({ item, onChanged }: { item: SettingView; onChanged: (se
     const draft = drafts.value[item.name];
     const current = draft ?? kept;
     const value = read(kind, current);
-    const dirty = draft !== undefined && draft !== kept;
     const type = (line: string | undefined) => {
         const { [item.name]: _, ...rest } = drafts.value;
         drafts.value = line === undefined || line === kept ? rest : { ...rest, [item.name]: line };
@@ -64,6 +64,9 @@ export function Setting({ item, onChanged }: { item: SettingView; onChanged: (se
         toast(words.saved);
     });
     const fixed = !item.changeable || item.origin === "environment" || item.origin === "flag";
+    const dirty = !fixed && draft !== undefined && draft !== kept;
+    // Null is never kept, so that where it waits, the default does already.
+    const isSet = waits ? item.next !== null : item.origin === "file";
     const unread = dirty && value === undefined ? words.wrong[isMeasure(kind) ? kind : "number"] : undefined;
     const wrong = unread ?? (save.error instanceof Refused ? save.error.message : undefined);
     const title = names[item.name] ?? item.name;
@@ -90,7 +93,7 @@ export function Setting({ item, onChanged }: { item: SettingView; onChanged: (se
                         <Button little onClick={() => (save.clear(), type(undefined))}>{words.undo}</Button>
                     </div>
                 )}
-                {!dirty && !fixed && (item.origin === "file" || waits) && <div><Button little kind="plain" busy={save.busy} onClick={() => void save.run(null)}>{words.toDefault}</Button></div>}
+                {!dirty && !fixed && isSet && <div><Button little kind="plain" busy={save.busy} onClick={() => void save.run(null)}>{words.toDefault}</Button></div>}
             </form>
         </div>
     );

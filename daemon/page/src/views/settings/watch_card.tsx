@@ -69,7 +69,7 @@ function placesOf(install: string[], hosts: HostView[]): string {
         return words.everywhere;
     }
     const named = install.map((id) => hosts.find((host) => host.id === id));
-    return named.map((host, at) => (host ? `${text.settings.kinds[host.kind]} (${host.folder})` : install[at])).join(", ");
+    return named.map((host, at) => (host ? `${text.hosts[host.kind]} (${host.folder})` : install[at])).join(", ");
 }
 
 /** More finished ones than these are folded. */

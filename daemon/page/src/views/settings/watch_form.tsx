@@ -1,5 +1,6 @@
 // Watching another folder.
 import { ask, POST } from "../../api/client";
+import { allModels } from "../../api/library";
 import type { HostView, Mode } from "../../api/schema";
 import { Button } from "../../parts/button";
 import { Dialog } from "../../parts/dialog";
@@ -9,7 +10,6 @@ import { to } from "../../router";
 import { stored } from "../../state/stored";
 import { useAction, useAsked } from "../../state/use";
 import { text } from "../../text";
-import { every } from "./models";
 import { sorted } from "./page";
 
 const words = text.settings.watches.form;
@@ -22,12 +22,14 @@ const modes = Object.entries(text.modes);
 export function WatchForm({ hosts, onAdded, onClose }: { hosts: HostView[]; onAdded: () => void; onClose: () => void }) {
     const { folder, mode, base, install, quiet, rescan } = draft.value;
     const change = (part: Partial<typeof blank>) => (draft.value = { ...draft.value, ...part });
-    const { data, error: unread } = useAsked(every, []);
+    const { data, error: unread } = useAsked(allModels, []);
     const bases = data?.filter(({ family }) => family).map(({ name }) => name);
     const only = bases?.length === 1 ? bases[0] : undefined;
     const chosen = base && bases?.includes(base) ? base : (only ?? "");
     const { run, busy, error } = useAction(async () => {
-        const body = { folder: folder.trim(), mode, base: chosen, install, quiet_seconds: Number(quiet), rescan_seconds: Number(rescan), parameters: {} };
+        // A program that was forgotten meanwhile has no box that could be emptied.
+        const there = install.filter((id) => id === "all" || hosts.some((host) => host.id === id));
+        const body = { folder: folder.trim(), mode, base: chosen, install: there, quiet_seconds: Number(quiet), rescan_seconds: Number(rescan), parameters: {} };
         await ask(POST("/v1/watches", { body }));
         draft.value = blank;
         onAdded();
@@ -37,7 +39,7 @@ export function WatchForm({ hosts, onAdded, onClose }: { hosts: HostView[]; onAd
     const all = install.includes("all");
     return (
         <Dialog title={words.title} onClose={onClose}>
-            <form class="stack" onSubmit={(event) => (event.preventDefault(), void run())}>
+            <form class="stack" onInvalidCapture={unfold} onSubmit={(event) => (event.preventDefault(), void run())}>
                 <TextField label={words.folder} hint={words.folderHint} wrong={wrong.at("folder")} required spellcheck={false} autocomplete="off" value={folder} onInput={(folder) => change({ folder })} />
                 <SelectField label={words.mode} hint={words.modeHint} wrong={wrong.at("mode")} value={mode} choices={modes} onChange={(mode) => change({ mode: mode as Mode })} />
                 {bases?.length === 0 ? (
@@ -48,7 +50,7 @@ export function WatchForm({ hosts, onAdded, onClose }: { hosts: HostView[]; onAd
                 <fieldset class="settings-choices">
                     <legend>{words.install}</legend>
                     <Check label={words.all} checked={all} onChange={(on) => change({ install: on ? ["all"] : [] })} />
-                    {!all && hosts.map(({ id, kind, folder }) => <Check key={id} label={text.settings.kinds[kind]} hint={<span class="mono wrap">{folder}</span>} checked={install.includes(id)} onChange={(on) => put(id, on)} />)}
+                    {!all && hosts.map(({ id, kind, folder }) => <Check key={id} label={text.hosts[kind]} hint={<span class="mono wrap">{folder}</span>} checked={install.includes(id)} onChange={(on) => put(id, on)} />)}
                     {wrong.at("install") && <p class="settings-wrong small" role="alert">{wrong.at("install")}</p>}
                 </fieldset>
                 <details open={Boolean(wrong.at("quiet_seconds") ?? wrong.at("rescan_seconds"))}>
@@ -67,4 +69,12 @@ export function WatchForm({ hosts, onAdded, onClose }: { hosts: HostView[]; onAd
             </form>
         </Dialog>
     );
+}
+
+/** What is wrong in a folded part could not be shown. */
+function unfold({ target }: Event): void {
+    const folded = target instanceof Element && target.closest("details");
+    if (folded) {
+        folded.open = true;
+    }
 }

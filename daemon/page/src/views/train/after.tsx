@@ -1,5 +1,6 @@
 // What happens around a training: what it begins with, where its concept goes, how it shares the card.
 import { ask, GET } from "../../api/client";
+import { allConcepts } from "../../api/library";
 import type { ConceptView, Courtesy, ModelView } from "../../api/schema";
 import { fill } from "../../format";
 import { Check, SelectField } from "../../parts/field";
@@ -9,7 +10,6 @@ import { useAsked } from "../../state/use";
 import { text } from "../../text";
 import { change } from "../new/draft";
 import { type Form, setParameters } from "./form";
-import { everyPage, PAGE } from "./pages";
 import { parameterOf } from "./parameters";
 
 /** Hosts that get the concept. */
@@ -29,7 +29,7 @@ export function Hosts({ form }: { form: Form }) {
         <fieldset class="field train-hosts">
             <legend class="label">{words.hosts}</legend>
             <Failure error={error} again={() => void again()} />
-            {hosts.map(({ id, kind, folder }) => <Check key={id} label={words.kinds[kind]} hint={<span class="wrap">{folder}</span>} checked={chosen.has(id)} onChange={(yes) => choose(id, yes)} />)}
+            {hosts.map(({ id, kind, folder }) => <Check key={id} label={text.hosts[kind]} hint={<span class="wrap">{folder}</span>} checked={chosen.has(id)} onChange={(yes) => choose(id, yes)} />)}
             {hosts.length > 0 && <div class="hint">{words.hostsHint}</div>}
             {data && hosts.length === 0 && <p class="hint">{words.noHosts} <a href={to(["settings"])}>{words.findHosts}</a></p>}
             {wrong && <div class="wrong" role="alert">{wrong}</div>}
@@ -60,7 +60,7 @@ function useUsual(): Courtesy | undefined {
 /** A concept to go on with; those of other kinds of bases cannot be. */
 export function From({ form, model }: { form: Form; model: ModelView | undefined }) {
     const words = text.train.from;
-    const { data, error, again } = useAsked(() => everyPage((after) => ask(GET("/v1/concepts", { params: { query: { limit: PAGE, ...(after ? { after } : {}) } } }))), []);
+    const { data, error, again } = useAsked(allConcepts, []);
     const { continueFrom, parameters } = form.draft.value;
     const fits = (concept: ConceptView) => !model || (concept.family === model.family && concept.base_nonstandard === model.nonstandard && (!model.nonstandard || !model.sha256 || concept.base_sha256 === model.sha256));
     const concepts = data?.filter((concept) => fits(concept) || concept.id === continueFrom) ?? [];

@@ -1,7 +1,7 @@
 // The checkpoint that learns.
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { ask, GET } from "../../api/client";
+import { allModels } from "../../api/library";
 import type { ModelView } from "../../api/schema";
 import { bytes, count, fill } from "../../format";
 import { Button } from "../../parts/button";
@@ -14,7 +14,6 @@ import { type Asked, useAsked } from "../../state/use";
 import { text } from "../../text";
 import { change } from "../new/draft";
 import type { Form } from "./form";
-import { everyPage, PAGE } from "./pages";
 
 const words = text.train.base;
 
@@ -23,7 +22,7 @@ export const lastBase = stored("base", "");
 
 /** Every checkpoint that the daemon knows. */
 export function useModels(): Asked<ModelView[]> {
-    return useAsked(() => everyPage((after) => ask(GET("/v1/models", { params: { query: { limit: PAGE, ...(after ? { after } : {}) } } }))), []);
+    return useAsked(allModels, []);
 }
 
 /** Whether a model is what a draft names: by its name or its path. */

@@ -56,8 +56,3 @@ export function requestOf(dataset: DatasetView, { name, mode, base, parameters, 
         courtesy,
     };
 }
-
-/** A key that makes what is sent twice happen once; `crypto.randomUUID` is there on this machine's own pages alone. */
-export function newKey(): string {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

@@ -1,6 +1,6 @@
 // The button that begins it all.
 import { useRef } from "preact/hooks";
-import { ask, GET, POST } from "../../api/client";
+import { ask, GET, newKey, POST } from "../../api/client";
 import { isOver } from "../../api/jobs";
 import type { DatasetView, TrainRequest } from "../../api/schema";
 import { fill } from "../../format";
@@ -9,7 +9,6 @@ import { Failure, Notice } from "../../parts/notice";
 import { go, to } from "../../router";
 import { useAction, useAsked } from "../../state/use";
 import { text } from "../../text";
-import { newKey } from "./form";
 import { lastBase } from "./base";
 
 const words = text.train.start;

@@ -69,7 +69,7 @@ export function Actions({ job, little, sampling, changed, again }: { job: JobVie
                 key={act}
                 {...(little ? { little, label: fill(words.labels[way], name) } : {})}
                 icon={icons[act]}
-                disabled={busy || wait}
+                busy={busy || wait}
                 onClick={() => (act === "cancel" ? setSure(true) : void run(act))}
             >
                 {little ? null : wait ? words.pausing : words.act[way]}

@@ -4,6 +4,7 @@ import { isOver } from "../../api/jobs";
 import type { JobState, JobView } from "../../api/schema";
 import { fill } from "../../format";
 import { toast } from "../../parts/notice";
+import { go, route } from "../../router";
 import { stored } from "../../state/stored";
 import { text } from "../../text";
 
@@ -46,17 +47,30 @@ export function useEndings(jobs: readonly JobView[] | undefined): void {
     }, [jobs]);
 }
 
+/** What the tab was called before it said something. */
+let calm: string | undefined;
+
 function say(job: JobView): void {
     const sentence = ending(job);
-    toast(sentence, job.state === "failed" ? "bad" : undefined);
-    if (document.hidden) {
+    // A training's own view says it by itself.
+    const told = route.value[0] === "training" && route.value[1] === job.id;
+    if (!told) {
+        toast(sentence, job.state === "failed" ? "bad" : undefined);
+    }
+    if (!told && document.hidden) {
+        calm ??= document.title;
         document.title = `${job.state === "done" ? "✓" : "✗"} ${sentence} · ${text.app.name}`;
+        document.addEventListener("visibilitychange", () => {
+            document.title = calm ?? document.title;
+            calm = undefined;
+        }, { once: true });
     }
     if (notifying.value && canNotify && Notification.permission === "granted") {
         try {
             const shown = new Notification(sentence, { icon: "/page/icon.svg", tag: job.id });
             shown.onclick = () => {
                 window.focus();
+                go(["training", job.id]);
                 shown.close();
             };
         } catch {

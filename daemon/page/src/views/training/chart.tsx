@@ -14,6 +14,7 @@ const words = text.running.curve;
 /** The chart with its legend, its table and what it says in words. */
 export function LossChart({ training, heldOut }: { training: LossPoint[]; heldOut: LossPoint[] }) {
     const smooth = useMemo(() => smoothed(training), [training]);
+    const [open, setOpen] = useState(false);
     const [first, last] = [training[0], training.at(-1)];
     if (!first || !last) {
         return <p class="soft">{words.empty}</p>;
@@ -22,9 +23,9 @@ export function LossChart({ training, heldOut }: { training: LossPoint[]; heldOu
         <div class="stack">
             <Plot training={training} smooth={smooth} heldOut={heldOut} whole={[Math.min(first.step, last.step - 1), last.step]} />
             <p class="soft small">{words.hint}</p>
-            <details class="small">
+            <details class="small" onToggle={(event) => setOpen(event.currentTarget.open)}>
                 <summary>{words.table}</summary>
-                <Table smooth={smooth} heldOut={heldOut} />
+                {open && <Table smooth={smooth} heldOut={heldOut} />}
             </details>
         </div>
     );

@@ -98,7 +98,7 @@ export function marks([from, to]: Range, count: number, whole = false): number[]
         return [from];
     }
     const power = 10 ** Math.floor(Math.log10(raw));
-    const unit = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= raw) ?? raw;
+    const unit = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= raw && !(whole && size % 1)) ?? raw;
     const size = whole ? Math.max(1, unit) : unit;
     const found: number[] = [];
     for (let n = Math.ceil(from / size); n * size <= to * (1 + 1e-9); n++) {

@@ -1,19 +1,19 @@
 // One training, live: how far it is, what it draws, how it learns, what happened.
-import { useEffect, useState } from "preact/hooks";
-import { Refused } from "../../api/client";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { isGone } from "../../api/client";
 import { isOver } from "../../api/jobs";
+import { previewUrl } from "../../api/library";
 import type { JobView } from "../../api/schema";
 import { count, duration, fill, number, when } from "../../format";
-import { Head } from "../../parts/head";
-import { Icon } from "../../parts/icon";
+import { Back, Head } from "../../parts/head";
 import { Failure, Loading, Notice } from "../../parts/notice";
 import { to } from "../../router";
-import { type Asked, useAsked } from "../../state/use";
+import { type Asked, useAsked, useEvery } from "../../state/use";
 import { text } from "../../text";
 import { Actions } from "./actions";
-import { ending, useEndings } from "./announce";
+import { ending } from "./announce";
 import { LossChart } from "./chart";
-import { job as jobOf, useEvery } from "./jobs";
+import { job as jobOf } from "./jobs";
 import { Moments, WorkerLog } from "./log";
 import { Repeat, Request } from "./request";
 import { State, todo } from "./row";
@@ -24,18 +24,18 @@ import { Stages } from "./stages";
 
 const words = text.running;
 const POLL_MS = 4000;
-/** A hidden tab looks now and then, so that it can say that the training is over. */
+/** A hidden tab looks now and then, so that its title stays true. */
 const HIDDEN_MS = 15_000;
 
 /** The view of a training. */
 export function Job({ id }: { id: string }) {
     const asked = useAsked(() => jobOf(id), [id]);
-    const back = <a class="back small" href={to(["training"])}><Icon name="back" size={16} />{words.back}</a>;
+    const back = <Back to={to(["training"])}>{words.back}</Back>;
     const { data: job, error, again } = asked;
     if (job) {
         return <>{back}<Shown job={job} asked={asked} /></>;
     }
-    const gone = error instanceof Refused && error.problem.status === 404;
+    const gone = isGone(error);
     return (
         <div class="stack">
             {back}
@@ -55,8 +55,12 @@ function Shown({ job, asked: { error, again, set } }: { job: JobView; asked: Ask
             void again();
         }
     }, [run.state, run.stage]);
-    useEndings([job]);
     useTitle(job, run);
+    // Events come several times a second; what they do not touch rests.
+    const samples = useMemo(() => <Samples samples={run.samples} over={over} />, [run.samples, over]);
+    const snapshots = useMemo(() => <Snapshots scores={run.scores} heldOut={run.heldOut} />, [run.scores, run.heldOut]);
+    const curve = useMemo(() => <section class="card"><h2>{words.curve.title}</h2><LossChart training={run.training} heldOut={run.heldOut} /></section>, [run.training, run.heldOut]);
+    const moments = useMemo(() => <Moments moments={run.moments} />, [run.moments]);
     const started = job.started_at_ms ? fill(words.since, { when: when(job.started_at_ms) }) : fill(words.asked, { when: when(job.created_at_ms) });
     const took = over && job.finished_at_ms && job.started_at_ms ? fill(words.took, { time: duration((job.finished_at_ms - job.started_at_ms) / 1000) }) : undefined;
     const about = [text.modes[job.mode], job.base, started, took].filter(Boolean).join(" · ");
@@ -73,13 +77,13 @@ function Shown({ job, asked: { error, again, set } }: { job: JobView; asked: Ask
                 <div class="job-columns">
                     <div class="stack">
                         {job.state === "done" && job.concept && <Result concept={job.concept} name={job.name} />}
-                        <Samples samples={run.samples} over={over} />
-                        <Snapshots scores={run.scores} heldOut={run.heldOut} />
+                        {samples}
+                        {snapshots}
                         <Installs job={job} />
                     </div>
                     <div class="stack">
-                        <section class="card"><h2>{words.curve.title}</h2><LossChart training={run.training} heldOut={run.heldOut} /></section>
-                        <Moments moments={run.moments} />
+                        {curve}
+                        {moments}
                         <Request id={job.id} dataset={job.dataset} />
                         <WorkerLog id={job.id} />
                     </div>
@@ -123,7 +127,9 @@ function Standing({ job, run }: { job: JobView; run: Run }) {
 
 /** The tab says how far it is, so that it can stay in the background. */
 function useTitle(job: JobView, run: Run): void {
-    const percent = job.state === "running" && run.steps ? `${Math.floor((100 * run.step) / run.steps)} % ` : "";
+    // A hidden tab hears no events.
+    const [step, steps] = [Math.max(run.step, job.step), run.steps || job.steps];
+    const percent = job.state === "running" && steps ? `${Math.floor((100 * step) / steps)} % ` : "";
     const title = job.state === "done" || job.state === "failed" ? `${job.state === "done" ? "✓" : "✗"} ${ending(job)}` : `${percent}${job.name}`;
     useEffect(() => {
         document.title = `${title} · ${text.app.name}`;
@@ -137,7 +143,7 @@ function Result({ concept, name }: { concept: string; name: string }) {
         <section class="card stack">
             <h2>{words.result}</h2>
             <a href={to(["concepts", concept])}>
-                <img class="sample-large" src={`/v1/concepts/${encodeURIComponent(concept)}/preview`} alt={fill(words.resultAlt, { name })} onError={() => setGone(true)} />
+                <img class="sample-large" src={previewUrl(concept)} alt={fill(words.resultAlt, { name })} onError={() => setGone(true)} />
             </a>
         </section>
     );
@@ -151,7 +157,7 @@ function Installs({ job }: { job: JobView }) {
             <ul class="plain stack tight">
                 {job.installs.map((install) => (
                     <li key={install.host}>
-                        <div class="row"><b>{words.hosts[install.kind]}</b><span class={`badge ${weights[install.state]}`}>{words.installs.states[install.state]}</span></div>
+                        <div class="row"><b>{text.hosts[install.kind]}</b><span class={`badge ${weights[install.state]}`}>{words.installs.states[install.state]}</span></div>
                         <p class="small wrap">{install.text}</p>
                         {install.warnings.map((warning) => <p key={warning} class="small wrap warn-words">{warning}</p>)}
                     </li>

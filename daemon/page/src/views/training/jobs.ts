@@ -1,9 +1,9 @@
 // Every training that conceptd knows, and those that still go on asked for again and again.
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { ask, GET } from "../../api/client";
 import { isOver } from "../../api/jobs";
 import type { JobView } from "../../api/schema";
-import { type Asked, useAsked } from "../../state/use";
+import { type Asked, useAsked, useEvery } from "../../state/use";
 
 const GOING_MS = 2000;
 const RESTING_MS = 10_000;
@@ -31,30 +31,4 @@ export function useJobs(): Asked<JobView[]> {
     const going = jobs.data?.some(({ state }) => !isOver(state) && state !== "paused");
     useEvery(jobs.again, going ? GOING_MS : RESTING_MS);
     return jobs;
-}
-
-/**
- * Does something every so many milliseconds while the tab is shown, and once when it is shown again.
- * A hidden tab does it every `hidden` milliseconds, or not at all.
- */
-export function useEvery(work: () => Promise<void>, every: number, hidden?: number): void {
-    useEffect(() => {
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        let gone = false;
-        const next = () => {
-            clearTimeout(timer);
-            const wait = document.hidden ? hidden : every;
-            if (wait && !gone) {
-                timer = setTimeout(() => void work().finally(next), wait);
-            }
-        };
-        const turned = () => (document.hidden ? next() : void work().finally(next));
-        next();
-        document.addEventListener("visibilitychange", turned);
-        return () => {
-            gone = true;
-            clearTimeout(timer);
-            document.removeEventListener("visibilitychange", turned);
-        };
-    }, [work, every, hidden]);
 }

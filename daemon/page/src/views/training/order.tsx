@@ -43,10 +43,12 @@ interface Drag {
 /** The jobs that wait. */
 export function Waiting({ jobs, changed, again }: { jobs: JobView[]; changed: (job: JobView) => void; again: () => Promise<void> }) {
     const list = useRef<HTMLOListElement>(null);
-    const [drag, setDrag] = useState<Drag | null>(null);
+    const [held, setDrag] = useState<Drag | null>(null);
     // The order as the user made it, until the daemon has it too.
     const [made, setMade] = useState<string[] | null>(null);
     const [said, setSaid] = useState("");
+    // One that began meanwhile is dragged no more.
+    const drag = held && jobs.some(({ id }) => id === held.id) ? held : null;
     const order = made ? jobs.slice().sort((a, b) => made.indexOf(a.id) - made.indexOf(b.id)) : jobs;
     const { run, busy } = useAction(async (job: JobView, place: number) => {
         const others = order.filter(({ id }) => id !== job.id);
@@ -119,8 +121,8 @@ export function Waiting({ jobs, changed, again }: { jobs: JobView[]; changed: (j
                             >
                                 {order.length > 1 && (
                                     <>
-                                        <Button little icon="up" label={fill(words.up, name)} disabled={busy || place === 0} onClick={() => void run(job, place - 1)} />
-                                        <Button little icon="down" label={fill(words.down, name)} disabled={busy || place === order.length - 1} onClick={() => void run(job, place + 1)} />
+                                        <Button little icon="up" label={fill(words.up, name)} busy={busy} disabled={place === 0} onClick={() => void run(job, place - 1)} />
+                                        <Button little icon="down" label={fill(words.down, name)} busy={busy} disabled={place === order.length - 1} onClick={() => void run(job, place + 1)} />
                                     </>
                                 )}
                                 <Actions job={job} little changed={changed} again={again} />

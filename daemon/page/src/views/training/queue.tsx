@@ -7,7 +7,6 @@ import { Empty, Failure, Loading } from "../../parts/notice";
 import { to } from "../../router";
 import { text } from "../../text";
 import { Actions } from "./actions";
-import { useEndings } from "./announce";
 import { useJobs } from "./jobs";
 import { Waiting } from "./order";
 import { Row } from "./row";
@@ -19,7 +18,6 @@ const PAGE = 20;
 export function Queue() {
     const { data: jobs, error, again, set } = useJobs();
     const [shown, setShown] = useState(PAGE);
-    useEndings(jobs);
     const changed = (job: JobView) => jobs && set(jobs.map((other) => (other.id === job.id ? job : other)));
     const of = (...states: JobView["state"][]) => jobs?.filter(({ state }) => states.includes(state)) ?? [];
     const going = of("running", "cancelling", "interrupted");

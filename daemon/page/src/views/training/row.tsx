@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { ask, GET } from "../../api/client";
+import { previewUrl } from "../../api/library";
 import type { JobState, JobView } from "../../api/schema";
 import { count, duration, fill, number, precise, when } from "../../format";
 import { Icon } from "../../parts/icon";
@@ -86,7 +87,7 @@ function Thumb({ job }: { job: JobView }) {
     const going = job.state !== "done" && job.state !== "queued" && job.step > 0;
     const { data } = useAsked(() => (going ? ask(GET("/v1/jobs/{id}/samples", { params: { path: { id: job.id } } })) : Promise.resolve(undefined)), [job.id, job.state], job.state === "running" ? 6000 : undefined);
     const [broken, setBroken] = useState("");
-    const url = job.state === "done" && job.concept ? `/v1/concepts/${encodeURIComponent(job.concept)}/preview` : data?.items.at(-1)?.url;
+    const url = job.state === "done" && job.concept ? previewUrl(job.concept) : data?.items.at(-1)?.url;
     return (
         <a class="job-thumb picture" href={to(["training", job.id])} tabIndex={-1} aria-hidden="true">
             {url && url !== broken ? <img src={url} alt="" loading="lazy" onError={() => setBroken(url)} /> : <Icon name="pictures" size={24} />}

@@ -1,5 +1,5 @@
 // Sample pictures over the steps, two of them side by side behind a line that can be moved.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { fill, number } from "../../format";
 import { Segments } from "../../parts/button";
 import { text } from "../../text";
@@ -16,6 +16,14 @@ export function Samples({ samples, over }: { samples: Sample[]; over: boolean })
     const find = (step: number | undefined) => samples.find((sample) => sample.step === step);
     const left = find(chosen.left) ?? first;
     const right = find(chosen.right) ?? latest;
+    const strip = useRef<HTMLUListElement>(null);
+    useEffect(() => {
+        // The latest stands at the end; the page itself must not move.
+        const [list, shown] = [strip.current, strip.current?.querySelector<HTMLElement>("[aria-pressed=true]")];
+        if (list && shown) {
+            list.scrollLeft = shown.offsetLeft - list.offsetLeft - (list.clientWidth - shown.offsetWidth) / 2;
+        }
+    }, [right?.step]);
     const title = (sample: Sample) => fill(sample === first ? words.first : sample === latest ? words.latest : words.at, { step: number(sample.step) });
     const choices = samples.map((sample) => [String(sample.step), title(sample)] as const);
     const both = view === "compare" && samples.length > 1;
@@ -38,7 +46,7 @@ export function Samples({ samples, over }: { samples: Sample[]; over: boolean })
                             <Choice label={both ? words.right : words.shown} value={right.step} choices={choices} onChange={(right) => choose({ ...chosen, right })} />
                         </div>
                     )}
-                    <ul class="strip" aria-label={words.strip}>
+                    <ul class="strip" aria-label={words.strip} ref={strip}>
                         {samples.map((sample) => (
                             <li key={sample.step}>
                                 <button type="button" aria-label={fill(both ? words.pick : words.pickOne, { step: number(sample.step) })} aria-pressed={sample === right} class={both && sample === left ? "left" : ""} onClick={() => choose({ ...chosen, right: sample.step })}>

@@ -19,9 +19,9 @@ export function Snapshots({ scores, heldOut }: { scores: Scores | null; heldOut:
                 <table class="number">
                     <thead><tr><th scope="col">{words.step}</th><th scope="col">{words.heldOut}</th><th><span class="hide-visually">{words.lowest}</span></th></tr></thead>
                     <tbody>
-                        {heldOut.map(({ step, value }) => (
+                        {heldOut.toReversed().map(({ step, value }) => (
                             <tr key={step} class={value === best ? "best" : ""}>
-                                <th scope="row">{number(step)}</th>
+                                <th scope="row">{step ? number(step) : words.before}</th>
                                 <td>{precise(value)}</td>
                                 <td>{value === best && <span class="badge good">{words.lowest}</span>}</td>
                             </tr>

@@ -1,7 +1,7 @@
 // The creations that tables show, as far as they are known.
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ask, GET, Refused } from "../../../api/client";
+import { ask, GET, isGone } from "../../../api/client";
 import { isOver } from "../../../api/jobs";
 import type { CreationView } from "../../../api/schema";
 
@@ -52,7 +52,7 @@ async function look(id: string): Promise<void> {
     try {
         see(await ask(GET("/v1/creations/{id}", { params: { path: { id } } })));
     } catch (error) {
-        if (error instanceof Refused && error.problem.status === 404) {
+        if (isGone(error)) {
             seen.value = { ...seen.value, [id]: null };
         }
         // Anything else is asked again with the next round.

@@ -1,5 +1,6 @@
 // A picture of a table, large; the arrow keys go to the others.
 import { useEffect, useState } from "preact/hooks";
+import { choosePreview } from "../../../api/library";
 import { fill } from "../../../format";
 import { Button } from "../../../parts/button";
 import { Dialog } from "../../../parts/dialog";
@@ -7,7 +8,6 @@ import { Icon } from "../../../parts/icon";
 import { toastError } from "../../../parts/notice";
 import { useAction } from "../../../state/use";
 import { text } from "../../../text";
-import { choosePreview } from "../preview";
 import { nameOf, pictureOf, type Drawing } from "./drawing";
 
 const words = text.concepts.draw;
