@@ -201,42 +201,6 @@ impl Store {
         Ok(Some(earlier.map_or(place - 1.0, |earlier| (earlier + place) / 2.0)))
     }
 
-    /// The newest concept of a name.
-    ///
-    /// # Errors
-    /// If the database refuses.
-    pub fn concept_named(&self, name: &str) -> Result<Option<super::Concept>> {
-        let connection = self.reader();
-        let id: Option<String> = connection
-            .query_row(
-                // One that came back from the trash is as old as it was.
-                "SELECT id FROM concepts WHERE name = ?1 \
-                 ORDER BY json_extract(body, '$.view.created_at_ms') DESC, seq DESC LIMIT 1",
-                [concept::folded(name)],
-                |row| row.get(0),
-            )
-            .optional()?;
-        id.map_or(Ok(None), |id| get(&connection, &id))
-    }
-
-    /// The last version of a name among the concepts.
-    ///
-    /// # Errors
-    /// If the database refuses.
-    pub fn versions_of(&self, name: &str) -> Result<u64> {
-        let sql = "SELECT coalesce(max(json_extract(body, '$.view.version')), 0) FROM concepts WHERE name = ?1";
-        Ok(self.reader().query_row(sql, [concept::folded(name)], |row| row.get(0))?)
-    }
-
-    /// Whether a job made a concept already.
-    ///
-    /// # Errors
-    /// If the database refuses.
-    pub fn concept_of_job(&self, job: &str) -> Result<Option<String>> {
-        let sql = "SELECT id FROM concepts WHERE job = ?1";
-        Ok(self.reader().query_row(sql, [job], |row| row.get(0)).optional()?)
-    }
-
     /// The first of `stem`, `stem-v2`, ... that neither a job nor a concept has.
     ///
     /// # Errors
