@@ -209,8 +209,11 @@ mod tests {
         let before = "# mine\nport = 7000 # not the usual\nkeep_alive = 9\n";
         let (refused, after) = changed(before, json!({ "keep_alive": null, "models": [folder], "limits.pictures": 7 }));
         assert_eq!(refused, None);
-        let expected = "# mine\nport = 7000 # not the usual\nmodels = [\"/a\", \"/b\"]\n\n[limits]\npictures = 7\n";
+        let folder = toml_edit::Value::from(folder);
+        let expected = format!("# mine\nport = 7000 # not the usual\nmodels = [{folder}]\n\n[limits]\npictures = 7\n");
         assert_eq!(after, expected);
+        let inline = changed("limits = { pictures = 3 }\n", json!({ "limits.pictures": 7 })).1;
+        assert_eq!(inline, "limits = { pictures = 7 }\n");
     }
 
     #[test]
