@@ -185,6 +185,7 @@ class TestATrainingThatIsWatched:
             first.goto(place)
             second.page.goto(place)
             first.get_by_role("button", name="Pause").click()
+            expect(first.get_by_role("button", name="Resume")).to_be_visible()
             expect(second.page.get_by_role("button", name="Resume")).to_be_visible()
             second.page.get_by_role("button", name="Resume").click()
             expect(first.get_by_role("button", name="Pause")).to_be_visible()

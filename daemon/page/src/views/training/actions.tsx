@@ -42,8 +42,8 @@ const icons: Record<Act, IconName> = { pause: "pause", resume: "play", cancel: "
 export function Actions({ job, little, sampling, changed, again }: { job: JobView; little?: boolean; sampling?: boolean; changed: (job: JobView) => void; again: () => Promise<void> }) {
     const [sure, setSure] = useState(false);
     const [asked, setAsked] = useState<Act>();
-    // A pause takes until the next step.
-    useEffect(() => setAsked(undefined), [job.state]);
+    // A pause takes until the next step; another tab may have ended it before it was seen here, which a new worker tells.
+    useEffect(() => setAsked(undefined), [job.state, job.attempts]);
     const { run, busy } = useAction(async (act: Act) => {
         try {
             changed(await ask(asks(job.id)[act]()));
