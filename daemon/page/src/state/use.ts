@@ -1,6 +1,6 @@
 // Data of the daemon in components.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { isGone } from "../api/client";
+import { isGone, reachable, Unreachable } from "../api/client";
 
 /** What was asked for, as it stands. */
 export interface Asked<T> {
@@ -47,6 +47,9 @@ export function useAsked<T>(question: () => Promise<T>, keys: unknown[], every?:
     }, keys);
     // Not before the first answer, which would be overtaken where the daemon is slow.
     useEvery(again, answer === NOTHING ? undefined : every);
+    const missed = answer.error instanceof Unreachable;
+    // What the daemon did not answer is asked again as soon as it answers anything.
+    useEffect(() => (missed ? reachable.subscribe((now) => void (now && again())) : undefined), [missed, again]);
     return { ...answer, again, set };
 }
 
@@ -100,7 +103,7 @@ export function useGrowing(all: number): number {
     return drawn;
 }
 
-const EACH_TURN = 60;
+const EACH_TURN = 150;
 
 /** An action that is under way at most once, with whether it is and why it failed. */
 export function useAction<A extends unknown[]>(work: (...of: A) => Promise<unknown>): {

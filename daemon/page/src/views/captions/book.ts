@@ -75,6 +75,9 @@ export class Book {
             this.trouble.value = undefined;
         } catch (error) {
             this.trouble.value = error;
+            if (error instanceof Unreachable && !this.loaded.peek()) {
+                setTimeout(() => void this.load(), RETRY_MS);
+            }
         }
     }
 

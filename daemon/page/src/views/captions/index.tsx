@@ -1,6 +1,7 @@
 // The captions of a data set.
 import { signal, untracked, type Signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Unreachable } from "../../api/client";
 import type { DatasetView, PictureView } from "../../api/schema";
 import { count, fill } from "../../format";
 import { Button } from "../../parts/button";
@@ -29,7 +30,7 @@ export function CaptionTable({ dataset, draft, onChanged }: { dataset: DatasetVi
     book.changed = onChanged;
     useKept(book);
     if (!book.loaded.value) {
-        return book.trouble.value ? <Failure error={book.trouble.value} again={() => void book.load()} /> : <Loading />;
+        return book.trouble.value && !(book.trouble.value instanceof Unreachable) ? <Failure error={book.trouble.value} again={() => void book.load()} /> : <Loading />;
     }
     return <Table book={book} dataset={dataset} draft={draft} />;
 }
