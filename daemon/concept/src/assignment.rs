@@ -1,7 +1,7 @@
 //! A whole training, from what was asked to files on disk.
 
 use crate::{
-    Base, Bundle, Error, Finished, Observer, Plan, Result, RunFolder,
+    Base, Bundle, Error, Finished, Observer, Plan, Result, RunFolder, device,
     latents::Latents,
     outcome::{preview, write_report},
     run::{self, Setup},
@@ -36,6 +36,8 @@ pub fn carry_out(
     judge: &mut dyn FnMut() -> Option<Box<dyn Judge>>,
 ) -> Result<Finished> {
     let begun = Instant::now();
+    let device = device::choose(task.device)?;
+    observer.see(&Event::Note { text: format!("on {}", device::describe(&device)) });
     let base = open_base(&task.base, task.vae.as_deref(), task.prediction)?;
     let start = task.continue_from.as_deref().map(Bundle::read).transpose()?;
     let folder = RunFolder::of(&task.out, &task.stem);
@@ -48,7 +50,7 @@ pub fn carry_out(
     // Once before the pictures are read, for their size, and again when their number is known.
     let draft = resolve(1)?;
     let _occupied = folder.occupy()?;
-    let (latents, data_digest) = read_pictures(task, &base, &draft, &folder, observer)?;
+    let (latents, data_digest) = read_pictures(task, &base, &draft, &folder, &device, observer)?;
     let mut plan = resolve(latents.examples.len())?;
     if manner.resume && folder.begun() && plan.asked.time_budget.is_some() {
         // The budget was turned into a number of steps then.
@@ -64,6 +66,7 @@ pub fn carry_out(
         plan: plan.clone(),
         findings: task.findings.clone(),
         chunks: 1,
+        device: device.clone(),
         stem: task.stem.clone(),
         folder: folder.clone(),
         resume: manner.resume,
@@ -77,9 +80,9 @@ pub fn carry_out(
     write_report(&task.out, &plan, &finished, None)?;
     if manner.preview {
         observer.see(&Event::Stage { stage: Stage::Drawing });
-        preview(&task.out, &base, &plan, &finished.bundle, || observer.stop())?;
+        preview(&task.out, &base, &device, &plan, &finished.bundle, || observer.stop())?;
         if let Some(mut judge) = judge() {
-            let scores = score(&folder, &base, &plan, &mut *judge, || observer.stop())?;
+            let scores = score(&folder, &base, &device, &plan, &mut *judge, || observer.stop())?;
             write_report(&task.out, &plan, &finished, Some(&scores))?;
             observer.see(&Event::Scored { scores });
         }
@@ -138,6 +141,7 @@ fn read_pictures(
     base: &Base,
     plan: &Plan,
     folder: &RunFolder,
+    device: &kernels::Device,
     observer: &mut dyn Observer,
 ) -> Result<(Latents, [u8; 32])> {
     observer.see(&Event::Stage { stage: Stage::Latents });
@@ -152,7 +156,7 @@ fn read_pictures(
             return Err(Error::Interrupted { step: 0 });
         }
         if vae.is_none() {
-            vae = Some(Vae::load(&base.checkpoint, &candle_core::Device::Cpu)?);
+            vae = Some(Vae::load(&base.checkpoint, device)?);
         }
         vae.as_ref().map_or(Ok(()), |vae| latents.add(&photo, vae, plan))
     })?;

@@ -1,13 +1,13 @@
 //! Drawing pictures with a model as it stands, whoever owns it.
 
 use crate::{Error, Plan, Result, latents::pixels};
-use candle_core::{Device, Tensor};
 use diffusion::{
     Conditioning, Family, Model, Vae,
     sampler::{Guidance, Sampler, Steps, sample},
     schedule::NoiseSchedule,
 };
 use image::{RgbImage, imageops};
+use kernels::Tensor;
 use trainer::{Purpose, Rng};
 
 /// What to draw.
@@ -87,19 +87,19 @@ impl Brush<'_> {
         let sizes = [height as f32, width as f32, 0.0, 0.0, height as f32, width as f32];
         let time_ids: &[f32] = if self.model.unet.family() == Family::Sdxl { &sizes } else { &[] };
         let guidance = Guidance { positive, negative, scale: request.cfg, time_ids };
-        let steps = Steps::karras(self.schedule, request.steps)?;
+        let (steps, device) = (Steps::karras(self.schedule, request.steps)?, self.model.unet.device());
         let (steps, start) = match &request.init {
             None => (steps, None),
             Some((picture, strength)) => {
                 let picture = cover(picture, width as u32, height as u32);
-                let latents = kernels::scale(&self.vae.encode(&pixels(&picture)?)?.mean, self.vae.scale())?;
-                (steps.last_share(*strength), Some(latents))
+                let latents = (self.vae.encode(&pixels(&picture)?)?.mean * self.vae.scale())?;
+                (steps.last_share(*strength), Some(Tensor::from(latents).to_device(device)?))
             }
         };
         (0..request.count)
             .map(|i| {
                 let values = Rng::new(request.seed.wrapping_add(i as u64), 0, Purpose::Samples).normals(h * w * 4);
-                let noise = Tensor::from_vec(values, (1, h, w, 4), &Device::Cpu)?;
+                let noise = Tensor::from_vec(values, (1, h, w, 4), device)?;
                 let mut x = kernels::scale(&noise, steps.sigmas[0])?;
                 if let Some(start) = &start {
                     x = kernels::add(&x, start)?;
@@ -133,7 +133,7 @@ fn cover(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
 /// `[1, H, W, 3]` in -1..1 as a picture.
 fn to_image(x: &Tensor) -> Result<RgbImage> {
     let (_, height, width, _) = x.dims4()?;
-    let values = x.flatten_all()?.to_vec1::<f32>()?;
+    let values = x.to_vec::<f32>()?;
     if !values.iter().all(|v| v.is_finite()) {
         return Err(Error::Invalid("the picture is not finite: the VAE or the concept is damaged".into()));
     }

@@ -193,10 +193,11 @@ fn mask(photo: &Photo, (h, w): (usize, usize), plan: &Plan) -> Result<Option<(Te
 }
 
 /// `[1, H, W, 3]` in -1..1.
-pub(crate) fn pixels(image: &image::RgbImage) -> Result<Tensor> {
+pub(crate) fn pixels(image: &image::RgbImage) -> Result<kernels::Tensor> {
     let (width, height) = image.dimensions();
     let values: Vec<f32> = image.as_raw().iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect();
-    Ok(Tensor::from_vec(values, (1, height as usize, width as usize, 3), &Device::Cpu)?)
+    let shape = (1, height as usize, width as usize, 3);
+    Ok(kernels::Tensor::from_vec(values, shape, &kernels::Device::Cpu)?)
 }
 
 #[cfg(test)]

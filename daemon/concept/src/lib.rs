@@ -8,6 +8,7 @@ mod base;
 mod brush;
 mod bundle;
 mod canvas;
+pub mod device;
 mod distinctive;
 mod error;
 mod expand;

@@ -5,7 +5,7 @@ use crate::{
     brush::{Brush, PictureRequest},
     bundle::{Bundle, ConceptTensors},
 };
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use dataset::{Mention, Names};
 use diffusion::{
     Checkpoint, Conditioning, Family, Model, Vae,
@@ -16,6 +16,7 @@ use diffusion::{
     tokenizer::Tokenizer,
 };
 use image::RgbImage;
+use kernels::Device;
 use std::collections::BTreeMap;
 use trainer::token_names;
 
@@ -44,15 +45,15 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// Loads a base.
+    /// Loads a base onto a device.
     ///
     /// # Errors
     /// If it cannot be loaded.
-    pub fn load(base: &Checkpoint) -> Result<Self> {
+    pub fn load(base: &Checkpoint, device: &Device) -> Result<Self> {
         let architecture = base.architecture();
         Ok(Self {
-            model: Model::load(base, &Precision::f32())?,
-            vae: Vae::load(base, &Device::Cpu)?,
+            model: Model::load(base, &Precision::on(device))?,
+            vae: Vae::load(base, device)?,
             schedule: NoiseSchedule::new(architecture.prediction),
             family: architecture.family,
             tokenizer: Tokenizer::new(&[])?,
@@ -83,7 +84,7 @@ impl Painter {
         }
         if total > 0 {
             let rows = self.token_rows(concepts)?;
-            let parameters = Parameters::new(rows, DType::F32, &Device::Cpu)?;
+            let parameters = Parameters::new(rows, DType::F32, self.model.unet.device())?;
             let rows = (0..parameters.entries().len())
                 .map(|i| parameters.parameter(i))
                 .collect::<diffusion::Result<Vec<_>>>()?;
@@ -182,7 +183,7 @@ fn joined(concepts: &[Applied]) -> Result<BTreeMap<String, Tensor>> {
             ups.push((part("lora_up.weight")? * factor)?);
         }
         let down = Tensor::cat(&downs, 0)?;
-        tensors.insert(format!("{stem}.alpha"), Tensor::new(down.dim(0)? as f32, &Device::Cpu)?);
+        tensors.insert(format!("{stem}.alpha"), Tensor::new(down.dim(0)? as f32, &candle_core::Device::Cpu)?);
         tensors.insert(format!("{stem}.lora_down.weight"), down);
         tensors.insert(format!("{stem}.lora_up.weight"), Tensor::cat(&ups, 1)?);
     }

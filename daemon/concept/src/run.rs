@@ -25,6 +25,7 @@ use diffusion::{
     schedule::NoiseSchedule,
     tokenizer::CHUNKS,
 };
+use kernels::Device;
 use memory::{micro_batch, recomputes};
 use protocol::{Event, MemoryLevel, Stage};
 use sha2::{Digest, Sha256};
@@ -54,6 +55,8 @@ pub(crate) struct Setup<'a> {
     pub findings: BTreeMap<String, u64>,
     /// Parts of 75 tokens of the longest prompt.
     pub chunks: usize,
+    /// Where it is trained.
+    pub device: Device,
     /// Name of the result's files.
     pub stem: String,
     /// Where snapshots go.
@@ -170,7 +173,7 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
 
 fn trainer(setup: &Setup) -> Result<Trainer> {
     let (plan, recipe) = (&setup.plan, &setup.plan.recipe);
-    let mut model = Model::load(&setup.base.checkpoint, &Precision::f32())?;
+    let mut model = Model::load(&setup.base.checkpoint, &Precision::on(&setup.device))?;
     let targets = Targets::named(&recipe.targets, recipe.text_adapters)?;
     let sites = lora::sites(&mut model, &targets, recipe.rank);
     let init = match plan.token_init.as_str() {

@@ -3,6 +3,7 @@
 
 use crate::{Applied, Base, Bundle, Painter, Plan, Result, RunFolder, brush::PictureRequest};
 use image::RgbImage;
+use kernels::Device;
 use protocol::{ScoreView, Scores};
 
 /// Strengths that are tried.
@@ -28,11 +29,12 @@ pub trait Judge {
 pub(crate) fn score(
     folder: &RunFolder,
     base: &Base,
+    device: &Device,
     plan: &Plan,
     judge: &mut dyn Judge,
     mut stop: impl FnMut() -> bool,
 ) -> Result<Scores> {
-    let mut painter = Painter::load(&base.checkpoint)?;
+    let mut painter = Painter::load(&base.checkpoint, device)?;
     let steps = folder.snapshots()?;
     let mut rows = Vec::new();
     for &step in &steps[steps.len().saturating_sub(SNAPSHOTS)..] {

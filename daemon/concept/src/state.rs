@@ -94,7 +94,8 @@ impl RunFolder {
         let (tensors, optimizers) = trainer.save();
         let progress = Progress { optimizers, ..progress.clone() };
         let json = serde_json::to_string(&progress).map_err(|e| Error::Invalid(format!("bug: {e}")))?;
-        let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
+        let tensors: BTreeMap<String, Tensor> =
+            tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.host()?))).collect::<Result<_>>()?;
         let metadata = BTreeMap::from([("progress".to_owned(), json)]);
         let bytes = tensorfile::serialize(&tensors, &metadata).map_err(at(&self.path))?;
         write_whole(&self.state_file(), &bytes)
@@ -122,7 +123,7 @@ impl RunFolder {
             |name| {
                 tensors
                     .get(name)
-                    .cloned()
+                    .map(|tensor| tensor.clone().into())
                     .ok_or_else(|| trainer::Error::Invalid(format!("the snapshot lacks `{name}`")))
             },
             &progress.optimizers,

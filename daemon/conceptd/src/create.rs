@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use concept::{Applied, Bundle, Painter, PictureRequest, usual_side};
 use image::ImageFormat;
-use protocol::Prediction;
+use protocol::{Device, Prediction};
 use std::{
     collections::HashSet,
     fs::File,
@@ -56,6 +56,9 @@ pub struct Create {
     /// A VAE file in place of the base's own.
     #[arg(long)]
     vae: Option<PathBuf>,
+    /// What it is drawn on; the daemon has a setting of its own.
+    #[arg(long, value_enum, default_value = "auto")]
+    device: Device,
     #[command(flatten)]
     home: HomeFlag,
     /// Threads; 0 for one each core.
@@ -98,7 +101,7 @@ impl Create {
         }
         let Some(base) = &self.base else { return Err(usage(anyhow!("give a checkpoint: --base FILE"))) };
         let base = concept::open_checkpoint(base, self.vae.as_deref(), self.prediction)?;
-        let mut painter = Painter::load(&base)?;
+        let mut painter = Painter::load(&base, &concept::device::choose(self.device)?)?;
         if !concepts.is_empty() {
             let applied: Vec<Applied> =
                 concepts.iter().map(|(bundle, strength)| Applied { bundle, strength: *strength }).collect();

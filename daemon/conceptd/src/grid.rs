@@ -4,6 +4,7 @@ use crate::{Failure, interrupt, promote::run_of};
 use anyhow::Context;
 use clap::Args;
 use concept::{Applied, Bundle, Painter, PictureRequest, usual_side};
+use protocol::Device;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -29,6 +30,9 @@ pub struct Grid {
     /// Threads; 0 for one each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// What it is drawn on.
+    #[arg(long, value_enum, default_value = "auto")]
+    device: Device,
     /// The PNG to write.
     #[arg(long)]
     out: PathBuf,
@@ -43,7 +47,7 @@ impl Grid {
     fn draw(&self) -> Result<(), Failure> {
         let (folder, _, _) = run_of(&self.run)?;
         let base = concept::open_checkpoint(&self.base, None, None)?;
-        let mut painter = Painter::load(&base)?;
+        let mut painter = Painter::load(&base, &concept::device::choose(self.device)?)?;
         let mut rows = Vec::new();
         for step in folder.snapshots()? {
             let bundle = Bundle::read(&folder.snapshot_file(step))?;

@@ -13,19 +13,13 @@ use crate::{
     usage,
 };
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use concept::{Bundle, Manner, Observer, RunFolder};
-use protocol::{Courtesy, Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
+use protocol::{Courtesy, Device, Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
-
-#[derive(Clone, Copy, ValueEnum, PartialEq)]
-pub enum DeviceName {
-    Cpu,
-    Cuda,
-}
 
 #[derive(Args)]
 pub struct Train {
@@ -55,8 +49,9 @@ pub struct Train {
     /// A VAE file in place of the base's own.
     #[arg(long)]
     pub vae: Option<PathBuf>,
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub device: DeviceName,
+    /// What it is learnt on; the daemon has a setting of its own.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: Device,
     /// Threads; 0 for one each core. Results do not depend on it.
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
@@ -87,9 +82,6 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<(), Failure> {
-        if self.device == DeviceName::Cuda {
-            return Err(usage(anyhow!("this build has no CUDA; leave --device out to train on the CPU")));
-        }
         interrupt::listen()?;
         if let Some(daemon) = self.daemon()
             && handover::train(&self, &daemon)?
@@ -111,6 +103,7 @@ impl Train {
             || self.resume
             || self.no_samples
             || self.threads != 0
+            || self.device != Device::Auto
             || self.start.is_some()
             || self.from.is_some()
             || self.vae.is_some();
@@ -152,6 +145,7 @@ impl Train {
             parameters: self.parameters.over(before),
             continue_from: self.start,
             out: self.out,
+            device: self.device,
             memory: MemoryLevel::default(),
             memory_budget: 0,
             threads: self.threads,

@@ -5,7 +5,7 @@ use crate::{
     layer::Tape,
     schedule::{NoiseSchedule, TIMESTEPS},
 };
-use candle_core::Tensor;
+use kernels::Tensor;
 
 /// A solver of the sampling equation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,14 +169,13 @@ fn combine(x: &Tensor, a: f64, y: &Tensor, b: f64) -> Result<Tensor> {
 mod tests {
     use super::*;
     use crate::checkpoint::Prediction;
-    use candle_core::Device;
 
     /// Data of deviation `s` around zero has the ideal denoiser x s^2 / (s^2 + sigma^2) and a known solution:
     /// x(sigma) proportional to sqrt(s^2 + sigma^2). Steps are even in log sigma.
     fn error_after(count: i32, second_order: bool) -> f64 {
         let (s, first, last) = (0.8f64, 14.6f64, 0.1f64);
         let sigma_of = |i: i32| first * (last / first).powf(f64::from(i) / f64::from(count));
-        let mut x = Tensor::full(first, (1, 1, 1, 1), &Device::Cpu).expect("noise");
+        let mut x = Tensor::from_vec(vec![first], (1, 1, 1, 1), &kernels::Device::Cpu).expect("noise");
         let mut earlier: Option<(Tensor, f64)> = None;
         for i in 0..count {
             let (sigma, next) = (sigma_of(i), sigma_of(i + 1));
@@ -186,7 +185,7 @@ mod tests {
             earlier = Some((denoised, sigma));
         }
         let exact = first * ((s * s + last * last) / (s * s + first * first)).sqrt();
-        (x.flatten_all().and_then(|x| x.to_vec1::<f64>()).expect("one value")[0] / exact - 1.0).abs()
+        (x.to_scalar::<f64>().expect("one value") / exact - 1.0).abs()
     }
 
     #[test]

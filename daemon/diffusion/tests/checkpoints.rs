@@ -76,7 +76,7 @@ fn sizes_are_detected_from_shapes() {
         let checkpoint = open(&folder.write(&tensors, &[])).expect("a checkpoint");
         assert_eq!(*checkpoint.architecture(), wanted);
         Model::load(&checkpoint, &Precision::f32()).expect("a model");
-        Vae::load(&checkpoint, &Device::Cpu).expect("a VAE");
+        Vae::load(&checkpoint, &kernels::Device::Cpu).expect("a VAE");
     }
 }
 
@@ -271,7 +271,7 @@ fn a_vae_file_takes_the_place_of_the_checkpoints_own() {
         let overrides = Overrides { vae: Some(&vae), ..Overrides::default() };
         let checkpoint = Checkpoint::open(&path, overrides).expect("a checkpoint");
         assert_eq!(checkpoint.architecture().vae.widths, [64, 32, 32, 64]);
-        Vae::load(&checkpoint, &Device::Cpu).expect("the other VAE");
+        Vae::load(&checkpoint, &kernels::Device::Cpu).expect("the other VAE");
     }
     let overrides = Overrides { vae: Some(&path), ..Overrides::default() };
     assert!(Checkpoint::open(&path, overrides).is_ok(), "a whole checkpoint serves as a VAE file too");

@@ -34,7 +34,7 @@ fn adapted(architecture: &Architecture, alpha: f64) -> (Model, Vec<lora::Site>, 
             .map(|(name, shape)| (name, shape.clone(), values(&shape)))
             .collect::<Vec<_>>()
     });
-    let parameters = Parameters::new(initial.collect(), DType::F32, &Device::Cpu).expect("parameters");
+    let parameters = Parameters::new(initial.collect(), DType::F32, &kernels::Device::Cpu).expect("parameters");
     lora::attach(&mut model, &sites, &parameters, |site| alpha / site.rank as f64).expect("attached");
     (model, sites, parameters)
 }
@@ -45,8 +45,8 @@ fn predict(model: &Model, family: Family) -> Vec<f32> {
     let x = Tensor::ones((1, 8, 8, 4), DType::F32, &Device::Cpu).expect("latents");
     let sizes = [64.0; 6];
     let sizes = if family == Family::Sdxl { &sizes[..] } else { &[] };
-    let y = model.unet.forward(&x, &[500.0], &text, sizes, &mut Tape::off()).expect("a prediction");
-    y.flatten_all().and_then(|y| y.to_vec1()).expect("f32")
+    let y = model.unet.forward(&x.into(), &[500.0], &text, sizes, &mut Tape::off()).expect("a prediction");
+    y.to_vec().expect("f32")
 }
 
 #[test]

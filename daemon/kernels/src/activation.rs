@@ -1,12 +1,12 @@
 //! Pointwise nonlinearities.
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::{Real, dispatch, vectorized},
     parallel::{for_each_chunk, for_each_range, rows_per_task},
     view::{build, read, rows_and_channels, same_shape, with_channels},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// A pointwise nonlinearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,19 @@
 //! Moving and adding: joining and splitting channels, resizing, picking rows.
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::{dispatch, vectorized},
     parallel::{for_each_chunk, for_each_range, rows_per_task},
     view::{build, read, rows_and_channels, same_shape, with_channels},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// `[B, C, H, W]` -> `[B, H, W, C]`.
 ///
 /// # Errors
 /// If the tensor has another rank.
 pub fn to_channels_last(x: &Tensor) -> Result<Tensor> {
-    x.permute((0, 2, 3, 1))?.contiguous()
+    x.permute(&[0, 2, 3, 1])
 }
 
 /// `[B, H, W, C]` -> `[B, C, H, W]`.
@@ -21,7 +21,7 @@ pub fn to_channels_last(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the tensor has another rank.
 pub fn to_channels_first(x: &Tensor) -> Result<Tensor> {
-    x.permute((0, 3, 1, 2))?.contiguous()
+    x.permute(&[0, 3, 1, 2])
 }
 
 /// `a + b` elementwise.
@@ -60,7 +60,7 @@ pub fn add_all(parts: &[&Tensor]) -> Result<Tensor> {
 /// # Errors
 /// If the type or device has no kernel.
 pub fn scale(x: &Tensor, factor: f64) -> Result<Tensor> {
-    x.affine(factor, 0.0)
+    Ok(x.on_host()?.affine(factor, 0.0)?.into())
 }
 
 /// Joins along the last axis: `a [..., A]`, `b [..., B]` -> `[..., A + B]`.

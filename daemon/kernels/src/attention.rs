@@ -2,14 +2,14 @@
 //! of each row (Dao et al., arXiv 2205.14135).
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::{Real, dispatch, vectorized},
     matrix::{Matrix, Target, multiply},
     norm::lanes_sum,
     parallel::{Shared, for_each_costing},
     view::{Slice, build, read, same_shape},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// Scores that a task holds at once, so that they stay in the second cache.
 const SCORES: usize = 128 * 1024;

@@ -1,13 +1,13 @@
 //! What DoRA needs beyond LoRA: norms of the rows of a corrected matrix, and factors of channels.
 
 use crate::{
-    Result,
+    Init, Result, Tensor,
     element::dispatch,
     frozen::Frozen,
     matrix::{Matrix, Target, multiply},
     view::{build, read, rows_and_channels},
 };
-use candle_core::Tensor;
+use candle_core::Error;
 
 /// `out[c] = sum over positions of a[.., c] * b[.., c]`. Shapes: `a, b [..., C]`, `out [C]`.
 ///
@@ -41,6 +41,34 @@ pub fn scale_channels(x: &Tensor, factor: &Tensor) -> Result<Tensor> {
                 for c in 0..factors.len() {
                     row[c] = source[c] * factors[c];
                 }
+            }
+            Ok(())
+        })
+    })
+}
+
+/// `x` plus everything that an output may start from. Shapes as [`Init`] has them for an output `x [..., C]`.
+///
+/// # Errors
+/// If shapes, types or devices disagree.
+pub fn add_init(x: &Tensor, init: Init) -> Result<Tensor> {
+    let (rows, channels) = rows_and_channels(x);
+    let batch = x.dims().first().copied().unwrap_or(1).max(1);
+    let fits = |part: Option<&Tensor>, count: usize| part.is_none_or(|part| part.elem_count() == count);
+    if !fits(init.bias, channels) || !fits(init.per_sample, batch * channels) || !fits(init.residual, x.elem_count()) {
+        return Err(Error::Msg(format!("sum: bias or residual does not fit {:?}", x.shape())));
+    }
+    dispatch!(x, "sum", T => {
+        let values = read::<T>(x)?;
+        let [bias, per_sample, residual] = [init.bias, init.per_sample, init.residual].map(|part| part.map(read::<T>));
+        let (bias, per_sample, residual) = (bias.transpose()?, per_sample.transpose()?, residual.transpose()?);
+        build::<T, _>(x.shape(), x.device(), |out| {
+            out.copy_from_slice(&values);
+            for (r, row) in out.chunks_mut(channels).enumerate() {
+                let mut add = |part: &[T]| row.iter_mut().zip(part).for_each(|(y, b)| *y += *b);
+                bias.iter().for_each(|values| add(values));
+                per_sample.iter().for_each(|values| add(&values[r / (rows / batch) * channels..]));
+                residual.iter().for_each(|values| add(&values[r * channels..]));
             }
             Ok(())
         })

@@ -1,13 +1,13 @@
 //! Token lookup in a frozen table with new, trainable rows behind its end.
 
 use crate::{
-    Result,
+    Device, Result, Tensor,
     element::{Real, dispatch},
     frozen::Frozen,
     parallel::for_each_chunk,
     view::{build, read, write},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// Token plus position embedding: ids below the table's size read the table, ids from there on the new rows.
 ///
@@ -25,8 +25,7 @@ pub fn embed(table: &Tensor, rows: Option<&Tensor>, positions: &Tensor, ids: &[u
         if let Some(id) = ids.iter().find(|&&id| id as usize >= known) {
             return Err(Error::Msg(format!("token id {id} has no embedding: there are {known}")));
         }
-        let device = rows.map_or(&candle_core::Device::Cpu, |rows| rows.device());
-        build::<T, _>((ids.len() / length, length, channels), device, |out| {
+        build::<T, _>((ids.len() / length, length, channels), &Device::Cpu, |out| {
             for_each_chunk(out, length * channels, |sample, out| {
                 let mut scratch = Vec::new();
                 for (n, row) in out.chunks_exact_mut(channels).enumerate() {

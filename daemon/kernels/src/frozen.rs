@@ -1,12 +1,12 @@
 //! Matrices of frozen weights, which may be stored more narrowly than they are used and are widened tile by tile.
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::Real,
     matrix::Matrix,
     view::{Slice, read},
 };
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use half::{bf16, f16, slice::HalfFloatSliceExt};
 
 /// A weight matrix `[rows, cols]`, read where it lies.

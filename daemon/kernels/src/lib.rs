@@ -14,6 +14,7 @@
 mod activation;
 mod arrange;
 mod attention;
+pub mod cuda;
 mod dora;
 mod element;
 mod embedding;
@@ -25,6 +26,7 @@ mod optimizer;
 mod parallel;
 mod patches;
 mod product;
+mod tensor;
 mod view;
 
 pub use activation::{Activation, activate, activate_backward, geglu, geglu_backward};
@@ -33,7 +35,7 @@ pub use arrange::{
     to_channels_last, upsample_nearest, upsample_nearest_backward,
 };
 pub use attention::{Attended, attention, attention_backward};
-pub use dora::{channel_product, row_norms, scale_channels};
+pub use dora::{add_init, channel_product, row_norms, scale_channels};
 pub use element::Real;
 pub use embedding::{embed, embed_backward};
 pub use loss::{WeightedError, add_noise, weighted_squared_error};
@@ -44,6 +46,7 @@ pub use optimizer::{
 };
 pub use patches::Window;
 pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
+pub use tensor::{Device, Tensor, first_gpu};
 pub use view::{accumulate, clear, read, scale_in_place, write};
 
 /// Errors are candle's own: a wrong shape, type or device, named by the operation that met it.

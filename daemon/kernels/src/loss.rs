@@ -1,13 +1,13 @@
 //! The ends of a diffusion step: mixing in noise, and the weighted squared error with its gradient.
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::{dispatch, vectorized},
     norm::lanes_sum,
     parallel::for_each_chunk,
     view::{build, read, same_shape},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// `signal_b x + noise_b n` per sample b: DDPM's q(x_t | x_0) with signal = sqrt(abar), noise = sqrt(1 - abar), and with
 /// other factors the velocity target. Shapes: `x, noise [B, ...]`.

@@ -1,12 +1,12 @@
 //! Group norm (with SiLU, as every residual block uses it) and layer norm. Scales and shifts are frozen.
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::{Real, dispatch, vectorized},
     parallel::{Shared, for_each, for_each_chunk, rows_per_task},
     view::{build, read, rows_and_channels, same_shape},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// Groups of every group norm in Stable Diffusion.
 pub const GROUPS: usize = 32;

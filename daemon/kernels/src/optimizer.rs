@@ -1,14 +1,14 @@
 //! Updates and sums over all trainable values at once: they lie in flat tensors, so that each is a single pass.
 
 use crate::{
-    Result,
+    Device, Result, Tensor,
     element::{Real, dispatch, vectorized},
     frozen::Frozen,
     norm::lanes_sum,
     parallel::{Shared, for_each_chunk, for_each_range},
     view::{build, read, write},
 };
-use candle_core::{Error, Tensor};
+use candle_core::Error;
 
 /// Values that one task sums; partial sums are added in order.
 const PART: usize = 16 * 1024;
@@ -202,7 +202,7 @@ pub fn add_sign(grads: &Tensor, values: &Tensor, factor: f64) -> Result<()> {
 /// If the type or device has no kernel.
 pub fn row_std(table: &Tensor) -> Result<Tensor> {
     let table = Frozen::<f64>::new(table)?;
-    build::<f64, _>(table.rows, &candle_core::Device::Cpu, |out| {
+    build::<f64, _>(table.rows, &Device::Cpu, |out| {
         for_each_range(out, |start, out| {
             let mut scratch = Vec::new();
             for (r, std) in out.iter_mut().enumerate() {

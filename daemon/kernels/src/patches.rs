@@ -1,12 +1,11 @@
 //! Seeing an image through a window: the rows of the matrix that a convolution multiplies.
 
 use crate::{
-    Result,
+    Result, Tensor,
     element::Real,
     matrix::{Matrix, Target, multiply},
     view::rows_and_channels,
 };
-use candle_core::Tensor;
 
 /// The sliding window of a convolution: square, with zeros around the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! so that it costs no pass of its own over a full-size tensor.
 
 use crate::{
-    Result,
+    Device, Result, Tensor,
     element::{Real, dispatch, vectorized},
     frozen::Frozen,
     matrix::{Matrix, Target, multiply, multiply_transposed},
@@ -13,7 +13,7 @@ use crate::{
     patches::{Source, Window},
     view::{Slice, build, read, rows_and_channels, with_channels, write},
 };
-use candle_core::{Device, Error, Tensor};
+use candle_core::Error;
 
 /// One product of a sum: `scale * input * weight^T` forward, `scale * input * weight` backward.
 #[derive(Clone, Copy)]

@@ -1,9 +1,7 @@
 //! Borrowing a tensor's numbers, and making a tensor of new ones: the only place that touches candle's storage.
 
-use crate::{Real, Result};
-use candle_core::{
-    CpuStorage, CudaStorage, Device, Error, InplaceOp1, Layout, Shape, Storage, StorageRef, Tensor, WithDType,
-};
+use crate::{Device, Real, Result, Tensor};
+use candle_core::{CpuStorage, CudaStorage, Error, InplaceOp1, Layout, Shape, Storage, StorageRef, WithDType};
 use std::{cell::Cell, marker::PhantomData, ops::Deref};
 
 /// The elements of a contiguous CPU tensor, borrowed for reading.
@@ -32,13 +30,13 @@ impl<T> Deref for Slice<'_, T> {
 /// # Errors
 /// If the tensor is not contiguous, not of type `T`, or lies on a device that has no kernels yet.
 pub fn read<T: WithDType>(tensor: &Tensor) -> Result<Slice<'_, T>> {
-    let (storage, layout) = tensor.storage_and_layout();
+    let (storage, layout) = tensor.on_host()?.storage_and_layout();
     let Some((start, end)) = layout.contiguous_offsets() else {
         return Err(Error::Msg(format!("a kernel wants a contiguous tensor, not shape {:?}", tensor.shape())));
     };
     let elements = match &*storage {
         Storage::Cpu(cpu) => &cpu.as_slice::<T>()?[start..end],
-        _ => return Err(no_kernel(tensor.device())),
+        _ => return Err(Error::Msg("bug: candle holds a tensor that is not on the CPU".into())),
     };
     let (start, length) = (elements.as_ptr(), elements.len());
     Ok(Slice { _storage: storage, start, length })
@@ -52,7 +50,7 @@ pub(crate) fn build<T: Real, S: Into<Shape>>(
     fill: impl FnOnce(&mut [T]) -> Result<()>,
 ) -> Result<Tensor> {
     if !device.is_cpu() {
-        return Err(no_kernel(device));
+        return Err(Error::Msg("this operation has no GPU kernel; run on the CPU".into()));
     }
     let shape = shape.into();
     let mut values = vec![T::ZERO; shape.elem_count()];
@@ -65,7 +63,7 @@ pub(crate) fn build<T: Real, S: Into<Shape>>(
 /// # Errors
 /// If the tensor is not contiguous, not of type `T`, or lies on a device that has no kernels yet.
 pub fn write<T: Real>(tensor: &Tensor, update: impl FnOnce(&mut [T])) -> Result<()> {
-    tensor.inplace_op1(&Update { update: Cell::new(Some(update)), element: PhantomData::<T> })
+    tensor.on_host()?.inplace_op1(&Update { update: Cell::new(Some(update)), element: PhantomData::<T> })
 }
 
 struct Update<T, F> {
@@ -92,7 +90,7 @@ impl<T: Real, F: FnOnce(&mut [T])> InplaceOp1 for Update<T, F> {
     }
 
     fn cuda_fwd(&self, _: &mut CudaStorage, _: &Layout) -> Result<()> {
-        Err(Error::Msg("update in place has no CUDA kernel in this build".into()))
+        Err(Error::Msg("bug: candle holds a tensor that is not on the CPU".into()))
     }
 }
 
@@ -148,8 +146,4 @@ pub(crate) fn with_channels(tensor: &Tensor, channels: usize) -> Vec<usize> {
         *last = channels;
     }
     shape
-}
-
-fn no_kernel(device: &Device) -> Error {
-    Error::Msg(format!("this build has no kernels for {:?}; run on the CPU", device.location()))
 }

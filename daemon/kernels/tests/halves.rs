@@ -1,7 +1,7 @@
 //! Frozen weights in half precision are widened exactly: results equal those of the same numbers in f32.
 
-use candle_core::{DType, Device, Result, Tensor};
-use kernels::{Init, Term, Window};
+use candle_core::{DType, Result};
+use kernels::{Device, Init, Tensor, Term, Window};
 
 fn values(shape: &[usize], factor: f32) -> Tensor {
     let count: usize = shape.iter().product();
@@ -10,7 +10,7 @@ fn values(shape: &[usize], factor: f32) -> Tensor {
 }
 
 fn same(a: &Tensor, b: &Tensor) -> Result<bool> {
-    Ok((a - b)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-5)
+    Ok((a.host()? - b.host()?)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-5)
 }
 
 #[test]

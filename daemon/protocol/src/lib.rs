@@ -54,4 +54,4 @@ pub use system::{
     SettingsChange, Verdict, VersionView,
 };
 pub use watch::{WatchRequest, WatchView, WatchedState, WatchedView, Watches};
-pub use worker::{Command, CreateTask, MemoryLevel, Report, Task, TrainTask};
+pub use worker::{Command, CreateTask, Device, MemoryLevel, Report, Task, TrainTask};

@@ -1,6 +1,7 @@
 //! What the daemon and its workers say to each other: one JSON value a line.
 
 use crate::{Event, Eyes, JobFailure, Limits, Mode, Parameters, Prediction, PrepareTask, Prepared, Survey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +30,20 @@ impl MemoryLevel {
             Self::SinglePicture => None,
         }
     }
+}
+
+/// What pictures are learnt and drawn on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Device {
+    /// The first GPU that can be used, else the processor.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The first GPU; if it cannot be used, nothing is done.
+    Cuda,
 }
 
 /// What a worker is started for.
@@ -89,6 +104,8 @@ pub struct TrainTask {
     pub continue_from: Option<PathBuf>,
     /// Where everything goes.
     pub out: PathBuf,
+    /// What it is learnt on.
+    pub device: Device,
     /// How hard to save memory.
     pub memory: MemoryLevel,
     /// Bytes of memory beyond which the run counts as spilling; 0 for no limit.
@@ -124,6 +141,8 @@ pub struct CreateTask {
     pub init: Option<(PathBuf, f64)>,
     /// The folder that receives `1.png`, `2.png`, ...
     pub out: PathBuf,
+    /// What they are drawn on.
+    pub device: Device,
     /// Threads; 0 for one each core.
     pub threads: usize,
 }

@@ -1,7 +1,7 @@
 //! Settings: defaults, then the file, then the environment, then flags. One place, and each value knows where it is from.
 
 use crate::{Error, Home, Result};
-use protocol::{Courtesy, Limits, SettingOrigin as Origin};
+use protocol::{Courtesy, Device, Limits, SettingOrigin as Origin};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +31,8 @@ pub struct Config {
     pub keep_alive: u64,
     /// Forbids every outgoing connection.
     pub offline: bool,
+    /// What pictures are learnt and drawn on: auto (a GPU where one can be used), cpu or cuda.
+    pub device: Device,
     /// Threads of a worker; 0 for one each core.
     pub threads: usize,
     /// Bytes of memory that a worker may take; 0 for nine tenths of the machine's.
@@ -64,6 +66,7 @@ impl Default for Config {
             models: Vec::new(),
             keep_alive: 300,
             offline: false,
+            device: Device::default(),
             threads: 0,
             memory_budget: 0,
             worker_silence: 120,

@@ -50,7 +50,7 @@ impl Draw {
     ///
     /// # Errors
     /// If the device has no memory.
-    pub fn noise(&self, shape: (usize, usize, usize, usize), offset: f64, device: &Device) -> Result<Tensor> {
+    pub fn noise(&self, shape: (usize, usize, usize, usize), offset: f64) -> Result<Tensor> {
         let (batch, height, width, channels) = shape;
         let mut values = self.rng(Purpose::Noise).normals(batch * height * width * channels);
         if offset != 0.0 {
@@ -60,17 +60,17 @@ impl Draw {
                 *value += offset as f32 * shifts[sample * channels + channel];
             }
         }
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_device(device)?)
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
     /// Normal values for sampling latents from their distribution.
     ///
     /// # Errors
     /// If the device has no memory.
-    pub fn latent_noise(&self, shape: (usize, usize, usize, usize), device: &Device) -> Result<Tensor> {
+    pub fn latent_noise(&self, shape: (usize, usize, usize, usize)) -> Result<Tensor> {
         let (batch, height, width, channels) = shape;
         let values = self.rng(Purpose::Latents).normals(batch * height * width * channels);
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_device(device)?)
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
     /// Which of `count` captions give way to the bare concept word.
@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn noise_offset_moves_whole_channels() {
         let draw = Draw::new(1, 1);
-        let plain = draw.noise((1, 2, 2, 4), 0.0, &Device::Cpu).expect("noise");
-        let shifted = draw.noise((1, 2, 2, 4), 0.5, &Device::Cpu).expect("noise");
+        let plain = draw.noise((1, 2, 2, 4), 0.0).expect("noise");
+        let shifted = draw.noise((1, 2, 2, 4), 0.5).expect("noise");
         let moved =
             shifted.sub(&plain).expect("same shape").reshape((4, 4)).expect("4 pixels").to_vec2::<f32>().expect("f32");
         for pixel in &moved {

@@ -5,6 +5,7 @@
 
 mod draw;
 mod error;
+mod loss_scale;
 mod objective;
 mod optimizer;
 mod rates;

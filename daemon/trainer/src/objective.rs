@@ -1,8 +1,7 @@
 //! What a step minimises: the weighted squared error of the prediction, and penalties on the trainables.
 
-use candle_core::Tensor;
 use diffusion::{Result, schedule::NoiseSchedule};
-use kernels::WeightedError;
+use kernels::{Tensor, WeightedError};
 
 /// min-SNR weighting (Hang et al., arXiv 2303.09556).
 #[derive(Clone, Copy, Debug, PartialEq)]

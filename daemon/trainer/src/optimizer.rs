@@ -1,8 +1,7 @@
 //! AdamW and Prodigy over a contiguous part of the parameters.
 
 use crate::{Error, Result};
-use candle_core::Tensor;
-use kernels::{AdamW, Prodigy, ProdigyMoments};
+use kernels::{AdamW, Prodigy, ProdigyMoments, Tensor};
 
 /// Constants of an optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,5 +147,5 @@ impl OptimizerState {
 /// `target = source`, in place, so that views of the target see it.
 pub(crate) fn overwrite(target: &Tensor, source: &Tensor) -> Result<()> {
     kernels::clear(target)?;
-    Ok(kernels::accumulate(target, source)?)
+    Ok(kernels::accumulate(target, &source.to_device(target.device())?)?)
 }

@@ -4,11 +4,11 @@ use crate::{
     Error, Result,
     rng::{Purpose, Rng},
 };
-use candle_core::{DType, Tensor};
 use diffusion::{
     TextEncoder,
     tokenizer::{Tokenizer, VOCABULARY},
 };
+use kernels::Tensor;
 
 /// `<s0>`, `<s1>`, ...
 pub fn token_names(count: usize) -> Vec<String> {
@@ -45,8 +45,7 @@ impl TokenInit {
             .map(|(_, encoder)| {
                 let table = encoder.table();
                 if !ids.is_empty() {
-                    let rows =
-                        ids.iter().map(|&id| Ok(table.get(id as usize)?.to_dtype(DType::F32)?.to_vec1::<f32>()?));
+                    let rows = ids.iter().map(|&id| Ok(table.get(id as usize)?.to_vec::<f32>()?));
                     return Ok(rows.collect::<Result<Vec<_>>>()?.concat());
                 }
                 let (mean, deviation) = spread(table)?;
@@ -62,8 +61,7 @@ fn spread(table: &Tensor) -> Result<(Vec<f32>, f32)> {
     let (rows, width) = table.dims2()?;
     let (mut sums, mut squares) = (vec![0f64; width], 0f64);
     for start in (0..rows).step_by(1024) {
-        let part =
-            table.narrow(0, start, 1024.min(rows - start))?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let part = table.narrow(0, start, 1024.min(rows - start))?.to_vec::<f32>()?;
         for (i, x) in part.iter().map(|&x| f64::from(x)).enumerate() {
             sums[i % width] += x;
             squares += x * x;
@@ -90,9 +88,9 @@ impl TokenTarget {
     /// # Errors
     /// If the tables cannot be read.
     pub fn new(table: &Tensor, rows: &Tensor) -> Result<Self> {
-        let mut deviations = kernels::row_std(table)?.to_vec1::<f64>()?;
+        let mut deviations = kernels::row_std(table)?.to_vec::<f64>()?;
         debug_assert_eq!(deviations.len(), VOCABULARY);
-        deviations.extend(kernels::row_std(rows)?.to_vec1::<f64>()?);
+        deviations.extend(kernels::row_std(rows)?.to_vec::<f64>()?);
         let count = deviations.len() as f64;
         let mean = deviations.iter().sum::<f64>() / count;
         let variance = deviations.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (count - 1.0);

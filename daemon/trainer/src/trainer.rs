@@ -2,17 +2,18 @@
 
 use crate::{
     Error, Result,
+    loss_scale::LossScale,
     objective::Objective,
     optimizer::{Optimizer, OptimizerState, overwrite},
     tokens::TokenTarget,
 };
-use candle_core::{Device, Tensor};
 use diffusion::{
     Model,
     clip::TextBatch,
-    layer::{Gradients, Parameter, Parameters, Tape},
+    layer::{Gradients, Parameter, Parameters, Tape, exact},
     lora::{self, Site},
 };
+use kernels::{Device, Tensor};
 use std::ops::Range;
 
 /// Everything that learns: adapters and token rows in one flat tensor, bound to their layers.
@@ -63,7 +64,7 @@ impl Trainables {
         for ((name, width), values) in widths.into_iter().zip(rows) {
             initial.push((format!("tokens.{name}"), vec![values.len() / width, width], values));
         }
-        let (dtype, device) = (model.unet.compute(), model.unet.device().clone());
+        let (dtype, device) = (exact(model.unet.compute()), model.unet.device().clone());
         let parameters = Parameters::new(initial, dtype, &device)?;
         let tokens = (adapters..parameters.entries().len())
             .map(|i| parameters.parameter(i))
@@ -140,6 +141,7 @@ pub struct Trainer {
     text_optimizer: OptimizerState,
     unet_optimizer: OptimizerState,
     token_optimizer: OptimizerState,
+    loss_scale: LossScale,
     recompute: bool,
     saved_bytes: usize,
 }
@@ -170,6 +172,7 @@ impl Trainer {
             text_optimizer: state(adapters, &trainables.text)?,
             unet_optimizer: state(adapters, &trainables.unet)?,
             token_optimizer: state(tokens, &trainables.rows)?,
+            loss_scale: LossScale::of(model.unet.compute()),
             model,
             trainables,
             objective,
@@ -214,6 +217,7 @@ impl Trainer {
             tensors.extend(moments.into_iter().enumerate().map(|(i, t)| (format!("{name}.{i}"), t)));
             numbers.push(state);
         }
+        numbers.push(self.loss_scale.save());
         (tensors, numbers)
     }
 
@@ -234,6 +238,9 @@ impl Trainer {
             let state = numbers.get(i).ok_or_else(|| Error::Invalid("the snapshot lacks an optimizer".into()))?;
             optimizer.restore(&moments, *state)?;
         }
+        if let Some(&state) = numbers.get(3) {
+            self.loss_scale.restore(state);
+        }
         Ok(())
     }
 
@@ -251,15 +258,20 @@ impl Trainer {
         let timesteps: Vec<f64> = batch.timesteps.iter().map(|&t| t as f64).collect();
         let prediction = self.model.unet.forward(&noisy, &timesteps, &text, &batch.time_ids, &mut Tape::off())?;
         let weights = vec![1.0; timesteps.len()];
-        scalar(&kernels::weighted_squared_error(&prediction, &target, batch.mask.as_ref(), &weights)?.loss)
+        scalar(&kernels::weighted_squared_error(&prediction, &target, self.mask(batch)?.as_ref(), &weights)?.loss)
+    }
+
+    fn mask(&self, batch: &Batch) -> Result<Option<Tensor>> {
+        Ok(batch.mask.as_ref().map(|mask| mask.to_device(self.device())).transpose()?)
     }
 
     /// (what the UNet sees, what it should say).
     fn noisy(&self, batch: &Batch) -> Result<(Tensor, Tensor)> {
         let objective = &self.objective;
         let (signal, noise): (Vec<f64>, Vec<f64>) = batch.timesteps.iter().map(|&t| objective.schedule.mix(t)).unzip();
-        let noisy = kernels::add_noise(&batch.latents, &batch.noise, &signal, &noise)?;
-        Ok((noisy, objective.target(&batch.latents, &batch.noise, &batch.timesteps)?))
+        let (latents, noises) = (batch.latents.to_device(self.device())?, batch.noise.to_device(self.device())?);
+        let noisy = kernels::add_noise(&latents, &noises, &signal, &noise)?;
+        Ok((noisy, objective.target(&latents, &noises, &batch.timesteps)?))
     }
 
     /// Bytes that the last forward pass kept for its backward pass.
@@ -281,8 +293,8 @@ impl Trainer {
         let mut tape = Tape::keep(self.recompute);
         let timesteps: Vec<f64> = batch.timesteps.iter().map(|&t| t as f64).collect();
         let prediction = self.model.unet.forward(&noisy, &timesteps, &text, &batch.time_ids, &mut tape)?;
-        let error =
-            self.objective.error(&prediction, &target, batch.mask.as_ref(), &batch.mask_means, &batch.timesteps)?;
+        let mask = self.mask(batch)?;
+        let error = self.objective.error(&prediction, &target, mask.as_ref(), &batch.mask_means, &batch.timesteps)?;
         self.saved_bytes = tape.bytes() + text_tape.bytes();
         Ok((
             Losses { image: error.loss, prediction },
@@ -295,6 +307,7 @@ impl Trainer {
     /// # Errors
     /// If the passes do not match.
     pub fn backward(&mut self, batch: &Batch, mut pass: Pass, share: f64) -> Result<()> {
+        let share = share * self.loss_scale.factor();
         let grad = if share == 1.0 { pass.grad } else { kernels::scale(&pass.grad, share)? };
         let text_grad = self.model.unet.backward(&grad, pass.text.as_ref(), &mut pass.tape, &self.grads)?;
         if let Some(grad) = text_grad {
@@ -311,20 +324,22 @@ impl Trainer {
     /// # Errors
     /// If a kernel fails.
     pub fn penalize(&mut self, learn_tokens: bool) -> Result<Tensor> {
+        self.loss_scale.settle(self.grads.values())?;
         let trainables = &self.trainables;
         let adapters = 0..trainables.unet.end;
-        let mut penalty = Tensor::zeros((), self.model.unet.compute(), self.model.unet.device())?;
+        let mut penalty = Tensor::zeros((), exact(self.model.unet.compute()), self.model.unet.device())?;
         if self.objective.l1 > 0.0 && !adapters.is_empty() {
             let factor = self.objective.l1 / adapters.len() as f64;
             let values = trainables.part(trainables.parameters.values(), &adapters)?;
             kernels::add_sign(&trainables.part(self.grads.values(), &adapters)?, &values, factor)?;
-            penalty = (kernels::absolute_sum(&values)? * factor)?;
+            penalty = kernels::scale(&kernels::absolute_sum(&values)?, factor)?;
         }
         if learn_tokens {
             let encoders = self.token_targets.len() as f64;
             for (target, rows) in self.token_targets.iter().zip(&trainables.tokens) {
                 let (grads, factor) = (self.grads.of(rows)?, self.objective.token_std / encoders);
-                penalty = (penalty + kernels::std_penalty(&rows.value, &grads, target.mean, target.variance, factor)?)?;
+                let pull = kernels::std_penalty(&rows.value, &grads, target.mean, target.variance, factor)?;
+                penalty = kernels::add(&penalty, &pull)?;
             }
         }
         Ok(penalty)
@@ -348,6 +363,10 @@ impl Trainer {
     /// If a kernel fails.
     pub fn update(&mut self, rates: Rates) -> Result<()> {
         let grads = self.grads.values();
+        if self.loss_scale.overflowed() {
+            // The gradients are not finite: nothing moves, and the next step is scaled less.
+            return Ok(self.grads.clear()?);
+        }
         self.unet_optimizer.update(&self.trainables.part(grads, &self.trainables.unet)?, rates.unet)?;
         self.text_optimizer.update(&self.trainables.part(grads, &self.trainables.text)?, rates.text)?;
         if rates.tokens > 0.0 {
@@ -367,5 +386,5 @@ pub struct Pass {
 
 /// The number in a tensor of one value.
 pub fn scalar(tensor: &Tensor) -> Result<f64> {
-    Ok(tensor.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?)
+    Ok(tensor.to_scalar::<f64>()?)
 }

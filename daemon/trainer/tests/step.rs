@@ -1,6 +1,6 @@
 //! The training step as a whole, on tiny random checkpoints.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::DType;
 use diffusion::{
     Checkpoint, Model,
     checkpoint::{Architecture, Prediction},
@@ -11,6 +11,7 @@ use diffusion::{
     schedule::NoiseSchedule,
     tokenizer::{END, LENGTH, VOCABULARY},
 };
+use kernels::{Device, Tensor};
 use std::sync::Arc;
 use synthetic::{Random, Stored};
 use trainer::{Batch, Draw, Objective, Rates, Recipe, Rng, Trainables, Trainer};
@@ -64,7 +65,7 @@ impl Setup {
     fn batch(&self, from: usize, count: usize) -> Batch {
         let all = 4;
         let tensor = |seed: u64, channels: usize| {
-            let draw = Draw::new(seed, 0).noise((all, SIZE, SIZE, channels), 0.0, &Device::Cpu).expect("noise");
+            let draw = Draw::new(seed, 0).noise((all, SIZE, SIZE, channels), 0.0).expect("noise");
             draw.narrow(0, from, count)
                 .and_then(|t| t.contiguous())
                 .and_then(|t| t.to_dtype(self.precision.compute))
@@ -84,9 +85,9 @@ impl Setup {
         let sizes = [128.0, 128.0, 0.0, 16.0, 64.0, 64.0];
         let xl = self.architecture.clip_g.is_some();
         Batch {
-            latents: tensor(1, 4),
-            noise: tensor(2, 4),
-            mask: Some(tensor(3, 1).abs().expect("a mask")),
+            latents: tensor(1, 4).into(),
+            noise: tensor(2, 4).into(),
+            mask: Some(tensor(3, 1).abs().expect("a mask").into()),
             mask_means: vec![1.0; count],
             timesteps: [10, 400, 700, 950][from..from + count].to_vec(),
             text: TextBatch { g: if xl { ids.clone() } else { Vec::new() }, l: ids, chunks: self.chunks },
@@ -97,7 +98,7 @@ impl Setup {
 
 fn loss(trainer: &mut Trainer, batch: &Batch) -> f64 {
     let (losses, _) = trainer.forward(batch, true).expect("a forward pass");
-    losses.image.to_dtype(DType::F64).and_then(|t| t.to_scalar()).expect("one value")
+    losses.image.to_scalar().expect("one value")
 }
 
 fn gradients(trainer: &mut Trainer, parts: &[(&Batch, f64)]) -> Vec<f64> {
@@ -110,7 +111,7 @@ fn gradients(trainer: &mut Trainer, parts: &[(&Batch, f64)]) -> Vec<f64> {
 }
 
 fn flat(tensor: &Tensor) -> Vec<f64> {
-    tensor.to_dtype(DType::F64).and_then(|t| t.to_vec1()).expect("f64")
+    tensor.to_vec().expect("f64")
 }
 
 /// Adapters everywhere, in UNet and text encoders, and token rows: every kind of gradient by central differences in f64.
@@ -226,7 +227,7 @@ fn training_on_two_pictures_learns_them() {
 fn frozen_tokens_neither_move_nor_run_the_text_encoders_backward() {
     let setup = Setup::new(synthetic::tiny_xl());
     let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
-    let rows = |trainer: &Trainer| trainer.trainables().tokens[1].value.to_vec2::<f32>().expect("rows");
+    let rows = |trainer: &Trainer| trainer.trainables().tokens[1].value.to_vec::<f32>().expect("rows");
     let before = rows(&trainer);
     let (_, pass) = trainer.forward(&batch, false).expect("a forward pass");
     trainer.backward(&batch, pass, 1.0).expect("a backward pass");

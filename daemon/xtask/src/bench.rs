@@ -1,8 +1,8 @@
 //! One training step, timed: the same work and the same line of JSON as the PyTorch benchmark beside which it runs.
 
 use crate::process;
-use anyhow::{Result, bail};
-use candle_core::{DType, Device, Tensor};
+use anyhow::Result;
+use candle_core::DType;
 use clap::{Args, ValueEnum};
 use diffusion::{
     Checkpoint, Family, Model,
@@ -13,6 +13,7 @@ use diffusion::{
     schedule::NoiseSchedule,
     tokenizer::{BEGIN, END, LENGTH, VOCABULARY},
 };
+use kernels::{Device, Tensor, cuda::Gpu};
 use serde_json::json;
 use std::{sync::Arc, time::Instant};
 use synthetic::{Random, Stored};
@@ -101,9 +102,6 @@ pub struct Bench {
 
 impl Bench {
     pub fn run(&self) -> Result<()> {
-        if self.device == Place::Cuda {
-            bail!("this build has no CUDA; run with --device cpu");
-        }
         trainer::with_threads(self.threads, || self.measure())?
     }
 
@@ -116,7 +114,12 @@ impl Bench {
             .filter(|(key, _)| key.starts_with("model.diffusion_model."))
             .map(|(_, shape)| shape.iter().product::<usize>())
             .sum();
-        let mut trainer = self.trainer(&architecture)?;
+        let device = match self.device {
+            Place::Cpu => Device::Cpu,
+            Place::Cuda => Device::cuda(0)?,
+        };
+        let mut trainer = self.trainer(&architecture, &device)?;
+        device.synchronize()?;
         let build_s = start.elapsed().as_secs_f64();
         let lora_params: usize = {
             let entries = trainer.trainables().parameters.entries().iter();
@@ -130,14 +133,20 @@ impl Bench {
             let cpu_before = process::usage()?.cpu_seconds;
             let t0 = Instant::now();
             let (losses, pass) = trainer.forward(&batch, true)?;
+            device.synchronize()?;
             let t1 = Instant::now();
             trainer.backward(&batch, pass, 1.0)?;
             let penalty = trainer.penalize(true)?;
+            device.synchronize()?;
             let t2 = Instant::now();
             trainer.update(Rates { unet: 1e-4, text: 0.0, tokens: 1e-3 })?;
+            device.synchronize()?;
             let t3 = Instant::now();
-            loss = f64::from((losses.image + penalty)?.to_scalar::<f32>()?);
+            loss = f64::from(kernels::add(&losses.image, &penalty)?.to_scalar::<f32>()?);
             first.get_or_insert((t3 - t0).as_secs_f64());
+            if step + 1 == self.warmup {
+                device.gpu().iter().for_each(|gpu| gpu.forget_peak());
+            }
             if step >= self.warmup {
                 forward.push((t1 - t0).as_secs_f64());
                 backward.push((t2 - t1).as_secs_f64());
@@ -146,17 +155,22 @@ impl Bench {
                 cpu.push(process::usage()?.cpu_seconds - cpu_before);
             }
         }
+        let peak = match device.gpu().map(Gpu::usage) {
+            Some(usage) => usage.peak as u64,
+            None => process::usage()?.peak_bytes,
+        };
         let round = |x: f64, digits: i32| (x * 10f64.powi(digits)).round() / 10f64.powi(digits);
         let line = json!({
             "config": name, "res": res, "batch": self.batch, "dtype": if self.dtype == Type::F32 { "f32" } else { "bf16" },
-            "device": "cpu", "torch": null, "engine": concat!("conceptd ", env!("CARGO_PKG_VERSION")),
+            "device": device.gpu().map_or("cpu", |gpu| gpu.description().name.as_str()), "torch": null, "engine": concat!("conceptd ", env!("CARGO_PKG_VERSION")),
             "threads": rayon::current_num_threads(), "grad_checkpoint": self.grad_checkpoint, "compile": null,
             "targets": self.targets, "rank": self.rank, "lora_compute": "f32", "text": true, "channels_last": true,
             "lora_modules": trainer.trainables().sites.len(), "lora_params": lora_params, "unet_params": unet_params,
             "steps": self.steps, "step_s": round(median(&mut total), 4), "fwd_s": round(median(&mut forward), 4),
             "bwd_s": round(median(&mut backward), 4), "opt_s": round(median(&mut optimizer), 4),
             "min_step_s": round(total.first().copied().unwrap_or(f64::NAN), 4), "cpu_s": round(median(&mut cpu), 4),
-            "peak_mem_gib": round(process::usage()?.peak_bytes as f64 / f64::from(1 << 30), 3), "mem_kind": "max RSS",
+            "peak_mem_gib": round(peak as f64 / f64::from(1 << 30), 3),
+            "mem_kind": if device.is_cpu() { "max RSS" } else { "most in tensors" },
             "saved_mib": round(trainer.saved_bytes() as f64 / f64::from(1 << 20), 1),
             "build_s": round(build_s, 2), "first_step_s": round(first.unwrap_or(f64::NAN), 2), "loss": round(loss, 6),
         });
@@ -164,10 +178,12 @@ impl Bench {
         Ok(())
     }
 
-    fn trainer(&self, architecture: &Architecture) -> Result<Trainer> {
+    fn trainer(&self, architecture: &Architecture, device: &Device) -> Result<Trainer> {
         let checkpoint = Checkpoint::of(Arc::new(Random::new(architecture, 0, Stored::F32, 1.0)))?;
         let frozen = if self.dtype == Type::F32 { DType::F32 } else { DType::BF16 };
-        let precision = Precision { compute: DType::F32, frozen, device: Device::Cpu };
+        // The CPU computes in f32 whatever the weights are; a GPU in the type of the weights.
+        let compute = if device.is_cpu() { DType::F32 } else { frozen };
+        let precision = Precision { compute, frozen, device: device.clone() };
         let mut model = Model::load(&checkpoint, &precision)?;
         let sites = lora::sites(&mut model, &Targets::named(&self.targets, false)?, self.rank);
         let mut rng = Rng::new(0, 0, Purpose::Init);
@@ -207,8 +223,8 @@ impl Bench {
             Family::Sd15 => Vec::new(),
         };
         Ok(Batch {
-            latents: Draw::new(0, 0).latent_noise(shape, &Device::Cpu)?,
-            noise: draw.noise(shape, 0.0, &Device::Cpu)?,
+            latents: Draw::new(0, 0).latent_noise(shape)?.into(),
+            noise: draw.noise(shape, 0.0)?.into(),
             mask: Some(Tensor::from_vec(mask, (self.batch, size, size, 1), &Device::Cpu)?),
             mask_means: vec![0.5; self.batch],
             timesteps: draw.timesteps(self.batch),

@@ -2,7 +2,7 @@
 
 use crate::{bench::Config, process};
 use anyhow::{Context, Result};
-use candle_core::{DType, Device};
+use candle_core::DType;
 use clap::Args;
 use diffusion::{
     Checkpoint, TextEncoder,
@@ -11,6 +11,7 @@ use diffusion::{
     layer::{Precision, Tape},
     tokenizer::Tokenizer,
 };
+use kernels::Device;
 use std::{fs::File, io::BufWriter, io::Write, path::PathBuf, time::Instant};
 use synthetic::{Random, Stored};
 

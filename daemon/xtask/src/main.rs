@@ -35,6 +35,9 @@ enum Command {
         case: PathBuf,
         /// Where the outputs go.
         out: PathBuf,
+        /// On the first GPU, in f32 as on the CPU.
+        #[arg(long)]
+        cuda: bool,
     },
     /// Time training steps on random weights and print one line of JSON.
     Bench(bench::Bench),
@@ -72,7 +75,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Parity { case, out } => parity::run(&case, &out),
+        Command::Parity { case, out, cuda } => parity::run(&case, &out, cuda),
         Command::Bench(bench) => bench.run(),
         Command::Test => test::run(),
         Command::Sync => sync::write(&test::root()),

@@ -130,11 +130,11 @@ impl<'a> Batches<'a> {
             let (distribution, mask) = self.latents.view(sample.index, sample.flipped)?;
             let shape = distribution.mean.dims4()?;
             latents.push(if sample.sampled {
-                distribution.sample(&sample.noise.latent_noise(shape, &Device::Cpu)?, self.latents.scale)?
+                distribution.sample(&sample.noise.latent_noise(shape)?, self.latents.scale)?
             } else {
-                kernels::scale(&distribution.mean, self.latents.scale)?
+                (&distribution.mean * self.latents.scale)?
             });
-            noises.push(sample.noise.noise(shape, sample.offset, &Device::Cpu)?);
+            noises.push(sample.noise.noise(shape, sample.offset)?);
             let ones = || Tensor::ones((1, shape.1, shape.2, 1), candle_core::DType::F32, &Device::Cpu);
             let mask = mask.map_or_else(ones, |mask| Ok(mask.clone()))?;
             mask_means.push(f64::from(mask.mean_all()?.to_scalar::<f32>()?));
@@ -145,9 +145,9 @@ impl<'a> Batches<'a> {
         }
         let pooled = !self.plan.is_sd15;
         Ok(Batch {
-            latents: Tensor::cat(&latents, 0)?,
-            noise: Tensor::cat(&noises, 0)?,
-            mask: Some(Tensor::cat(&masks, 0)?),
+            latents: Tensor::cat(&latents, 0)?.into(),
+            noise: Tensor::cat(&noises, 0)?.into(),
+            mask: Some(Tensor::cat(&masks, 0)?.into()),
             mask_means,
             timesteps,
             text: TextBatch::new(&ids),

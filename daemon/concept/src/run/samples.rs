@@ -8,7 +8,6 @@ use crate::{
     outcome::write_png,
     prompts::Prompts,
 };
-use candle_core::Device;
 use diffusion::{Conditioning, Vae, clip::TextBatch, layer::Tape, schedule::NoiseSchedule};
 use trainer::Trainer;
 
@@ -22,7 +21,7 @@ pub(super) fn draw(
 ) -> Result<String> {
     let (plan, model) = (&setup.plan, trainer.model());
     // Loaded for these pictures only: training needs the room.
-    let vae = Vae::load(&setup.base.checkpoint, &Device::Cpu)?;
+    let vae = Vae::load(&setup.base.checkpoint, &setup.device)?;
     let schedule = NoiseSchedule::new(setup.base.checkpoint.architecture().prediction);
     let brush = Brush { model, vae: &vae, schedule: &schedule };
     let encode = |prompt: &str| -> Result<Conditioning> {

@@ -11,7 +11,8 @@ pub(crate) use layout::{CLIP_G_PREFIX, UNET_PREFIX, clip_l_prefix};
 pub use source::{MappedFile, Source, TensorInfo};
 
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::DType;
+use kernels::{Device, Tensor};
 use std::{path::Path, sync::Arc};
 
 /// A checkpoint whose architecture is known and whose tensors are all there.
@@ -112,7 +113,7 @@ impl Scope<'_> {
     /// If it is absent, or holds NaN or infinity.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         let key = self.key(name);
-        let stored = self.source.tensor(&key)?;
+        let stored = Tensor::from(self.source.tensor(&key)?);
         if !all_finite(&stored)? {
             return Err(Error::NotFinite { path: self.source.path().to_owned(), key });
         }

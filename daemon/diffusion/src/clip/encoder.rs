@@ -7,8 +7,7 @@ use crate::{
     lora::LayerPath,
     tokenizer::{END, LENGTH, VOCABULARY},
 };
-use candle_core::Tensor;
-use kernels::{Activation, Attended};
+use kernels::{Activation, Attended, Tensor};
 
 /// One text encoder.
 pub struct ClipEncoder {
@@ -59,7 +58,7 @@ impl ClipEncoder {
         let blocks =
             (0..dims.layers).map(|i| Block::load_g(&root.scope(format!("transformer.resblocks.{i}")), dims, precision));
         // Stored as [width, projection] and used as x W: transposed with respect to a linear layer.
-        let projection = root.tensor("text_projection", precision.frozen, &precision.device)?.t()?.contiguous()?;
+        let projection = root.tensor("text_projection", precision.frozen, &precision.device)?.permute(&[1, 0])?;
         Ok(Self {
             table: root.tensor("token_embedding.weight", precision.frozen, &precision.device)?,
             positions: root.tensor("positional_embedding", precision.compute, &precision.device)?,
@@ -196,7 +195,7 @@ impl Block {
         let linear = |name: &str| Projection::linear(&scope.scope(name), precision);
         // One fused matrix, its rows q, k, v.
         let weight = scope.tensor("attn.in_proj_weight", precision.frozen, &precision.device)?;
-        let bias = scope.tensor("attn.in_proj_bias", precision.compute, &precision.device)?;
+        let bias = scope.tensor("attn.in_proj_bias", precision.exact(), &precision.device)?;
         let part = |i: usize| -> Result<Projection> {
             let (start, len) = (i * dims.hidden, dims.hidden);
             Ok(Projection::of(weight.narrow(0, start, len)?, Some(bias.narrow(0, start, len)?)))

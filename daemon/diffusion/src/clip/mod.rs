@@ -11,8 +11,8 @@ use crate::{
     lora::LayerPath,
     tokenizer::{LENGTH, TokenIds},
 };
-use candle_core::Tensor;
 use encoder::Pooling;
+use kernels::Tensor;
 
 /// The text encoders of a checkpoint.
 pub struct TextEncoder {
@@ -147,7 +147,8 @@ impl TextEncoder {
 /// Of the pooled states of all parts, `[B * K, P]`, those of the first parts, `[B, P]`: what hosts give XL for a long prompt.
 fn first_parts(pooled: &Tensor, chunks: usize) -> Result<Tensor> {
     let (rows, width) = pooled.dims2()?;
-    Ok(pooled.reshape((rows / chunks, chunks, width))?.narrow(1, 0, 1)?.contiguous()?.squeeze(1)?)
+    let first = vec![0; rows / chunks];
+    Ok(kernels::gather_rows(&pooled.reshape((rows / chunks, chunks, width))?, &first)?)
 }
 
 /// The gradient of what [`first_parts`] took from.
@@ -156,6 +157,5 @@ fn from_first_parts(grad: &Tensor, chunks: usize) -> Result<Tensor> {
     if chunks == 1 {
         return Ok(grad.clone());
     }
-    let others = Tensor::zeros((prompts, chunks - 1, width), grad.dtype(), grad.device())?;
-    Ok(Tensor::cat(&[&grad.unsqueeze(1)?, &others], 1)?.reshape((prompts * chunks, width))?)
+    Ok(kernels::scatter_rows(grad, &vec![0; prompts], chunks)?.reshape((prompts * chunks, width))?)
 }

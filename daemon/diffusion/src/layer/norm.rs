@@ -2,8 +2,7 @@
 
 use super::{Precision, Tape};
 use crate::{Result, checkpoint::Scope};
-use candle_core::Tensor;
-use kernels::Affine;
+use kernels::{Affine, Tensor};
 
 /// Group norm over 32 groups, with SiLU behind it where `silu` is set.
 pub struct GroupNorm {
@@ -73,6 +72,6 @@ impl LayerNorm {
 }
 
 fn affine(scope: &Scope, epsilon: f64, precision: &Precision) -> Result<Affine> {
-    let load = |name| scope.tensor(name, precision.compute, &precision.device);
+    let load = |name| scope.tensor(name, precision.exact(), &precision.device);
     Ok(Affine { scale: load("weight")?, shift: load("bias")?, epsilon })
 }

@@ -2,7 +2,8 @@
 //! a sum is one pass over memory; layers see views of their part.
 
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::DType;
+use kernels::{Device, Tensor};
 use std::ops::Range;
 
 /// Name, shape and place of one trainable tensor.
@@ -58,7 +59,7 @@ impl Parameters {
             entries.push(entry);
         }
         let count = flat.len();
-        Ok(Self { values: Tensor::from_vec(flat, count, device)?.to_dtype(dtype)?, entries })
+        Ok(Self { values: Tensor::from_vec(flat, count, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?, entries })
     }
 
     /// The entries in order.

@@ -3,8 +3,7 @@
 
 use super::{Adapter, Gradients, Precision, Tape};
 use crate::{Result, checkpoint::Scope};
-use candle_core::Tensor;
-use kernels::{Init, Term, Window};
+use kernels::{Init, Tensor, Term, Window};
 
 /// y = W x + b, at every position (`window` absent) or as a convolution.
 pub struct Projection {
@@ -62,7 +61,7 @@ impl Projection {
     /// If a tensor cannot be loaded.
     pub fn conv(scope: &Scope, window: Window, precision: &Precision) -> Result<Self> {
         let weight = scope.tensor("weight", precision.frozen, &precision.device)?;
-        let weight = weight.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
+        let weight = weight.permute(&[0, 2, 3, 1])?.flatten_from(1)?;
         let window = (window.kernel > 1).then_some(window);
         Ok(Self { weight, bias: bias(scope, precision)?, window, is_conv: true, adapter: None })
     }
@@ -114,15 +113,7 @@ impl Projection {
         let factor = magnitude.value.div(&norms)?;
         tape.push(&direction);
         tape.push(&norms);
-        let mut y = kernels::scale_channels(&direction, &factor)?;
-        if let Some(bias) = init.bias {
-            y = y.broadcast_add(bias)?;
-        }
-        if let Some(per_sample) = init.per_sample {
-            let (batch, channels) = per_sample.dims2()?;
-            y = y.broadcast_add(&per_sample.reshape((batch, 1, 1, channels))?)?;
-        }
-        Ok(init.residual.map_or(Ok(y.clone()), |residual| kernels::add(&y, residual))?)
+        Ok(kernels::add_init(&kernels::scale_channels(&direction, &factor)?, init)?)
     }
 
     fn apply(&self, base: &Term, points: &[Term], init: Init) -> Result<Tensor> {
@@ -196,5 +187,5 @@ fn bias(scope: &Scope, precision: &Precision) -> Result<Option<Tensor>> {
     if !scope.has("bias") {
         return Ok(None);
     }
-    scope.tensor("bias", precision.compute, &precision.device).map(Some)
+    scope.tensor("bias", precision.exact(), &precision.device).map(Some)
 }

@@ -1,7 +1,7 @@
 //! What the forward pass leaves for the backward pass.
 
 use crate::{Error, Result};
-use candle_core::Tensor;
+use kernels::Tensor;
 
 /// A stack of saved tensors: the forward pass pushes, the backward pass pops in the opposite order.
 ///
@@ -90,10 +90,7 @@ impl Tape {
     /// Bytes that the saved tensors hold, each storage counted once.
     pub fn bytes(&self) -> usize {
         let mut seen = std::collections::HashSet::new();
-        let fresh = self.saved.iter().filter(|t| {
-            let (storage, _) = t.storage_and_layout();
-            seen.insert(std::ptr::from_ref(&*storage) as usize)
-        });
+        let fresh = self.saved.iter().filter(|t| seen.insert(t.identity()));
         fresh.map(|t| t.elem_count() * t.dtype().size_in_bytes()).sum()
     }
 }

@@ -3,7 +3,7 @@
 use super::{LayerPath, Site, attach, visit};
 use crate::{
     Error, Family, Model, Result,
-    layer::{Parameter, Parameters},
+    layer::{Parameter, Parameters, exact},
 };
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
@@ -43,9 +43,7 @@ pub fn export(
             index
                 .map_or_else(|| Err(Error::Invalid(format!("bug: no parameter `{name}`"))), |i| parameters.parameter(i))
         };
-        let value = |parameter: Parameter| -> Result<Tensor> {
-            Ok(parameter.value.to_dtype(DType::F32)?.to_device(&Device::Cpu)?)
-        };
+        let value = |parameter: Parameter| -> Result<Tensor> { Ok(parameter.value.to_dtype(DType::F32)?.host()?) };
         let (mut down, mut up) = (value(find(&names[0])?)?, value(find(&names[1])?)?);
         if let Some(kernel) = site.conv_kernel {
             let inputs = site.fan_in / (kernel * kernel);
@@ -71,7 +69,7 @@ pub fn embeddings(rows: &[Parameter], family: Family) -> Result<BTreeMap<String,
         Family::Sdxl => &["clip_l", "clip_g"],
     };
     let tensor = |(name, row): (&&str, &Parameter)| -> Result<(String, Tensor)> {
-        Ok(((*name).to_owned(), row.value.to_dtype(DType::F32)?.to_device(&Device::Cpu)?))
+        Ok(((*name).to_owned(), row.value.to_dtype(DType::F32)?.host()?))
     };
     names.iter().zip(rows).map(tensor).collect()
 }
@@ -124,7 +122,7 @@ pub fn apply(model: &mut Model, tensors: &BTreeMap<String, Tensor>, strength: f6
         scales.insert(site.path.id(), strength * alpha / rank as f64);
         sites.push(site);
     }
-    let parameters = Parameters::new(initial, model.unet.compute(), model.unet.device())?;
+    let parameters = Parameters::new(initial, exact(model.unet.compute()), model.unet.device())?;
     attach(model, &sites, &parameters, |site| scales[&site.path.id()])?;
     Ok(parameters)
 }

@@ -7,8 +7,7 @@ use crate::{
     layer::{Extra, Precision, Projection, Tape},
     lora::LayerPath,
 };
-use candle_core::Tensor;
-use kernels::Attended;
+use kernels::{Attended, Tensor};
 
 pub(super) struct Attention {
     q: Projection,

@@ -11,11 +11,11 @@ mod transformer;
 use crate::{
     Checkpoint, Conditioning, Error, Family, Result,
     checkpoint::{Architecture, Scope, UNET_PREFIX},
-    layer::{Extra, Gradients, GroupNorm, Precision, Projection, Tape},
+    layer::{Extra, Gradients, GroupNorm, Precision, Projection, Tape, exact},
     lora::LayerPath,
 };
-use candle_core::{DType, Device, Tensor};
-use kernels::Window;
+use candle_core::DType;
+use kernels::{Device, Tensor, Window};
 use resblock::ResBlock;
 use time::TimeEmbedding;
 use transformer::SpatialTransformer;
@@ -156,7 +156,7 @@ impl UNet {
     ) -> Result<Tensor> {
         self.check_size(x)?;
         let embedding = self.time.forward(timesteps, text.pooled.as_ref(), time_ids, tape)?;
-        let mut h = self.conv_in.forward(x, Extra::default(), tape)?;
+        let mut h = self.conv_in.forward(&x.to_dtype(self.compute)?, Extra::default(), tape)?;
         let mut skips = vec![h.clone()];
         for block in &self.input_blocks {
             h = match block {
@@ -180,7 +180,7 @@ impl UNet {
             }
         }
         let h = self.norm_out.forward(&h, tape)?;
-        self.conv_out.forward(&h, Extra::default(), tape)
+        Ok(self.conv_out.forward(&h, Extra::default(), tape)?.to_dtype(exact(self.compute))?)
     }
 
     /// Adds the gradients of all adapters, given that of the prediction, and returns that of the text if `text` asks.
@@ -201,7 +201,7 @@ impl UNet {
                 flow.embedding = Some(self.time.zero_gradient(text.context.dim(0)?)?);
             }
         }
-        let mut grad = self.conv_out.backward(grad, tape, grads)?;
+        let mut grad = self.conv_out.backward(&grad.to_dtype(self.compute)?, tape, grads)?;
         grad = self.norm_out.backward(&grad, None, tape)?;
         let mut skips = Vec::with_capacity(self.output_blocks.len());
         for block in self.output_blocks.iter().rev() {

@@ -7,8 +7,7 @@ use crate::{
     layer::{Extra, Gradient, GroupNorm, Precision, Projection, Tape},
     lora::LayerPath,
 };
-use candle_core::Tensor;
-use kernels::Window;
+use kernels::{Tensor, Window};
 
 pub(super) struct ResBlock {
     norm1: GroupNorm,

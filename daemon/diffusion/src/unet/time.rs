@@ -3,10 +3,11 @@
 use crate::{
     Error, Result,
     checkpoint::{Architecture, Scope},
-    layer::{Extra, Gradients, Precision, Projection, Tape},
+    layer::{Extra, Gradients, Precision, Projection, Tape, exact},
 };
-use candle_core::{DType, Device, Tensor};
+use candle_core::DType;
 use kernels::Activation::Silu;
+use kernels::{Device, Tensor};
 
 pub(super) struct TimeEmbedding {
     time: Mlp,
@@ -93,7 +94,7 @@ impl TimeEmbedding {
     pub fn backward(&self, grad: &Tensor, tape: &mut Tape) -> Result<Tensor> {
         let added = self.added.as_ref().ok_or_else(|| Error::Invalid("bug: this UNet pools no text".into()))?;
         // The layers carry no adapters; the empty set of gradients is never touched.
-        let none = crate::layer::Parameters::new(Vec::new(), self.compute, &self.device)?.gradients()?;
+        let none = crate::layer::Parameters::new(Vec::new(), exact(self.compute), &self.device)?.gradients()?;
         let back = |layer: &Projection, grad: &Tensor, grads: &Gradients| layer.backward(grad, &mut Tape::off(), grads);
         let grad = kernels::activate_backward(grad, &tape.pop()?, Silu)?;
         let grad = kernels::activate_backward(&back(&added.1, &grad, &none)?, &tape.pop()?, Silu)?;

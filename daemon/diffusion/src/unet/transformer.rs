@@ -7,7 +7,7 @@ use crate::{
     layer::{Extra, GroupNorm, LayerNorm, Precision, Projection, Tape},
     lora::LayerPath,
 };
-use candle_core::Tensor;
+use kernels::Tensor;
 
 pub(super) struct SpatialTransformer {
     norm: GroupNorm,

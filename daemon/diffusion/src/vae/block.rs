@@ -5,8 +5,7 @@ use crate::{
     checkpoint::Scope,
     layer::{Extra, GroupNorm, Precision, Projection, Tape},
 };
-use candle_core::Tensor;
-use kernels::Window;
+use kernels::{Tensor, Window};
 
 /// Two convolutions behind group norms.
 pub(super) struct VaeBlock {

@@ -9,8 +9,8 @@ use crate::{
     layer::{Extra, GroupNorm, Precision, Projection, Tape},
 };
 use block::{Middle, VaeBlock};
-use candle_core::{DType, Device, Tensor};
-use kernels::Window;
+use candle_core::DType;
+use kernels::{Device, Tensor, Window};
 
 /// Between pixels and latents.
 pub struct Vae {
@@ -18,15 +18,16 @@ pub struct Vae {
     decoder: Decoder,
     scale: f64,
     factor: usize,
+    device: Device,
 }
 
 /// What the encoder says of a picture: a normal distribution for every latent, `[B, h, w, 4]` each, unscaled.
 #[derive(Clone)]
 pub struct LatentDistribution {
     /// Means.
-    pub mean: Tensor,
+    pub mean: candle_core::Tensor,
     /// Standard deviations.
-    pub std: Tensor,
+    pub std: candle_core::Tensor,
 }
 
 impl Vae {
@@ -80,6 +81,7 @@ impl Vae {
             },
             scale: checkpoint.architecture().family.latent_scale(),
             factor: dims.factor(),
+            device: device.clone(),
         })
     }
 
@@ -107,7 +109,7 @@ impl Vae {
         }
         let tape = &mut Tape::off();
         let e = &self.encoder;
-        let mut h = e.conv_in.forward(image, Extra::default(), tape)?;
+        let mut h = e.conv_in.forward(&image.to_device(&self.device)?, Extra::default(), tape)?;
         for step in &e.down {
             h = match step {
                 Step::Block(block) => block.forward(&h)?,
@@ -117,6 +119,7 @@ impl Vae {
         let h = e.norm_out.forward(&e.middle.forward(&h)?, tape)?;
         let moments = e.quant.forward(&e.conv_out.forward(&h, Extra::default(), tape)?, Extra::default(), tape)?;
         let (mean, log_variance) = kernels::split_channels(&moments, VaeDims::LATENT)?;
+        let (mean, log_variance) = (mean.host()?, log_variance.host()?);
         Ok(LatentDistribution { mean, std: log_variance.clamp(-30.0, 20.0)?.affine(0.5, 0.0)?.exp()? })
     }
 
@@ -127,7 +130,8 @@ impl Vae {
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         let tape = &mut Tape::off();
         let d = &self.decoder;
-        let h = d.post_quant.forward(&kernels::scale(latents, 1.0 / self.scale)?, Extra::default(), tape)?;
+        let latents = kernels::scale(&latents.to_device(&self.device)?, 1.0 / self.scale)?;
+        let h = d.post_quant.forward(&latents, Extra::default(), tape)?;
         let mut h = d.middle.forward(&d.conv_in.forward(&h, Extra::default(), tape)?)?;
         for step in &d.up {
             h = match step {
@@ -144,8 +148,8 @@ impl LatentDistribution {
     ///
     /// # Errors
     /// If `noise` has another shape.
-    pub fn sample(&self, noise: &Tensor, scale: f64) -> Result<Tensor> {
-        Ok(kernels::scale(&kernels::add(&self.mean, &self.std.mul(noise)?)?, scale)?)
+    pub fn sample(&self, noise: &candle_core::Tensor, scale: f64) -> Result<candle_core::Tensor> {
+        Ok(((&self.mean + (&self.std * noise)?)? * scale)?)
     }
 }
 

@@ -96,6 +96,7 @@ fn prepare(app: &App, asked: CreationRequest, init: Option<&[u8]>) -> Result<Cre
         count: asked.count,
         init,
         out,
+        device: app.config.device,
         threads: app.config.threads,
     };
     Ok(Creation { id, request: asked, task, work: Work::queued(0), files: Vec::new() })

@@ -285,6 +285,7 @@ fn task(app: &App, job: &Job, dataset: &DatasetRecord, hosts: &[PathBuf]) -> Tra
         parameters: request.parameters.clone(),
         continue_from: job.continue_from.clone(),
         out: app.home.job(&job.id).join("out"),
+        device: app.config.device,
         memory: job.training.memory,
         memory_budget: app.memory_budget(),
         threads: app.config.threads,

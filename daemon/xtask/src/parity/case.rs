@@ -17,18 +17,20 @@ pub struct Case {
     file: MappedFile,
     pub kind: String,
     pub params: Value,
+    /// Where and in which types it is computed.
+    pub precision: Precision,
     checkpoint: Value,
 }
 
 impl Case {
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, precision: Precision) -> Result<Self> {
         let file = MappedFile::open(path)?;
         let json: Value = serde_json::from_str(file.metadata("case").context("the file has no `case` metadata")?)?;
         if json["format"] != 1 {
             bail!("case format {}: this build reads format 1", json["format"]);
         }
         let kind = json["kind"].as_str().context("no kind")?.to_owned();
-        Ok(Self { kind, params: json["params"].clone(), checkpoint: json["checkpoint"].clone(), file })
+        Ok(Self { kind, params: json["params"].clone(), checkpoint: json["checkpoint"].clone(), precision, file })
     }
 
     pub fn has(&self, key: &str) -> bool {
@@ -39,9 +41,14 @@ impl Case {
         Ok(self.file.tensor(&format!("in.{key}"))?)
     }
 
-    /// An image or latent `[.., C, H, W]` as `[.., H, W, C]`.
-    pub fn image(&self, key: &str) -> Result<Tensor> {
-        Ok(kernels::to_channels_last(&self.tensor(key)?)?)
+    /// An image or latent `[.., C, H, W]` as `[.., H, W, C]`, on the CPU.
+    pub fn image(&self, key: &str) -> Result<kernels::Tensor> {
+        Ok(kernels::to_channels_last(&self.tensor(key)?.into())?)
+    }
+
+    /// A tensor where the case is computed, in the type of activations.
+    pub fn placed(&self, tensor: impl Into<kernels::Tensor>) -> Result<kernels::Tensor> {
+        Ok(tensor.into().to_dtype(self.precision.compute)?.to_device(&self.precision.device)?)
     }
 
     pub fn floats(&self, key: &str) -> Result<Vec<f32>> {
@@ -119,11 +126,11 @@ impl Case {
     }
 
     pub fn model(&self) -> Result<Model> {
-        Ok(Model::load(&self.checkpoint()?, &Precision::f32())?)
+        Ok(Model::load(&self.checkpoint()?, &self.precision)?)
     }
 
     pub fn vae(&self) -> Result<Vae> {
-        Ok(Vae::load(&self.checkpoint()?, &Device::Cpu)?)
+        Ok(Vae::load(&self.checkpoint()?, &self.precision.device)?)
     }
 
     fn architecture(&self) -> Result<Architecture> {
@@ -194,8 +201,8 @@ impl Outputs {
     }
 
     /// A channels-last image as the case stores it.
-    pub fn put_image(&mut self, name: &str, image: &Tensor) -> Result<()> {
-        self.put(name, &kernels::to_channels_first(image)?)
+    pub fn put_image(&mut self, name: &str, image: &kernels::Tensor) -> Result<()> {
+        self.put(name, &kernels::to_channels_first(image)?.host()?)
     }
 
     pub fn put_list(&mut self, name: &str, values: &[f64]) -> Result<()> {

@@ -18,8 +18,9 @@ use diffusion::{
 use std::{collections::BTreeMap, path::Path};
 
 /// Computes the `out.*` tensors of the case file and writes them to `out`.
-pub fn run(case: &Path, out: &Path) -> Result<()> {
-    let case = Case::open(case)?;
+pub fn run(case: &Path, out: &Path, cuda: bool) -> Result<()> {
+    let device = if cuda { kernels::Device::cuda(0)? } else { kernels::Device::Cpu };
+    let case = Case::open(case, Precision { device, ..Precision::f32() })?;
     let mut outputs = Outputs::default();
     match case.kind.as_str() {
         "tokenize" => tokenize(&case, &mut outputs)?,
@@ -53,11 +54,11 @@ fn tokenize(case: &Case, outputs: &mut Outputs) -> Result<()> {
 }
 
 fn clip(case: &Case, outputs: &mut Outputs) -> Result<()> {
-    let mut text = TextEncoder::load(&case.checkpoint()?, &Precision::f32())?;
+    let mut text = TextEncoder::load(&case.checkpoint()?, &case.precision)?;
     set_tokens(case, &mut text)?;
     let conditioning = text.forward(&case.text("")?, &mut Tape::off())?;
-    outputs.put("context", &conditioning.context)?;
-    conditioning.pooled.iter().try_for_each(|pooled| outputs.put("pooled", pooled))
+    outputs.put("context", &conditioning.context.host()?)?;
+    conditioning.pooled.iter().try_for_each(|pooled| outputs.put("pooled", &pooled.host()?))
 }
 
 /// Gives the encoders the case's token rows.
@@ -65,7 +66,8 @@ fn set_tokens(case: &Case, text: &mut TextEncoder) -> Result<()> {
     let widths: Vec<usize> = text.encoders().map(|(_, encoder)| encoder.width()).collect();
     let rows = case.token_rows()?.into_iter().zip(widths);
     let initial = rows.map(|(values, width)| ("tokens".to_owned(), vec![values.len() / width, width], values));
-    let parameters = diffusion::layer::Parameters::new(initial.collect(), candle_core::DType::F32, &Device::Cpu)?;
+    let parameters =
+        diffusion::layer::Parameters::new(initial.collect(), case.precision.exact(), &case.precision.device)?;
     let rows =
         (0..parameters.entries().len()).map(|i| parameters.parameter(i)).collect::<diffusion::Result<Vec<_>>>()?;
     text.set_tokens(rows.into_iter().map(Some));
@@ -75,9 +77,10 @@ fn set_tokens(case: &Case, text: &mut TextEncoder) -> Result<()> {
 fn vae_encode(case: &Case, outputs: &mut Outputs) -> Result<()> {
     let vae = case.vae()?;
     let latents = vae.encode(&case.image("image")?)?;
-    outputs.put_image("mean", &latents.mean)?;
-    outputs.put_image("std", &latents.std)?;
-    outputs.put_image("sample_scaled", &latents.sample(&case.image("noise")?, vae.scale())?)
+    let noise = case.image("noise")?.host()?;
+    outputs.put_image("mean", &latents.mean.clone().into())?;
+    outputs.put_image("std", &latents.std.clone().into())?;
+    outputs.put_image("sample_scaled", &latents.sample(&noise, vae.scale())?.into())
 }
 
 fn vae_decode(case: &Case, outputs: &mut Outputs) -> Result<()> {
@@ -85,11 +88,12 @@ fn vae_decode(case: &Case, outputs: &mut Outputs) -> Result<()> {
 }
 
 fn unet(case: &Case, outputs: &mut Outputs) -> Result<()> {
-    let unet = UNet::load(&case.checkpoint()?, &Precision::f32())?;
-    let pooled = if case.has("pooled") { Some(case.tensor("pooled")?) } else { None };
-    let text = Conditioning { context: case.tensor("context")?, pooled };
+    let unet = UNet::load(&case.checkpoint()?, &case.precision)?;
+    let pooled = if case.has("pooled") { Some(case.placed(case.tensor("pooled")?)?) } else { None };
+    let text = Conditioning { context: case.placed(case.tensor("context")?)?, pooled };
     let timesteps: Vec<f64> = case.indices("timesteps")?.into_iter().map(|t| t as f64).collect();
-    let eps = unet.forward(&case.image("latents")?, &timesteps, &text, &case.time_ids()?, &mut Tape::off())?;
+    let eps =
+        unet.forward(&case.placed(case.image("latents")?)?, &timesteps, &text, &case.time_ids()?, &mut Tape::off())?;
     outputs.put_image("eps", &eps)
 }
 
@@ -123,7 +127,7 @@ fn sample(case: &Case, outputs: &mut Outputs) -> Result<()> {
         scale: case.number("guidance_scale")?,
         time_ids: &time_ids,
     };
-    let start = kernels::scale(&case.image("noise")?, steps.sigmas[0])?;
+    let start = kernels::scale(&case.image("noise")?.to_device(&case.precision.device)?, steps.sigmas[0])?;
     let mut first = None;
     let end = sampler::sample(&model.unet, &schedule, Sampler::Euler, &steps, &guidance, start, |_, x| {
         first.get_or_insert_with(|| x.clone());
@@ -137,13 +141,15 @@ fn sample(case: &Case, outputs: &mut Outputs) -> Result<()> {
 
 /// (1 - share) a + share b.
 fn blend(a: &Conditioning, b: &Conditioning, share: f64) -> Result<Conditioning> {
-    let mix = |a: &Tensor, b: &Tensor| -> Result<Tensor> { Ok(((a * (1.0 - share))? + (b * share)?)?) };
+    let mix = |a: &kernels::Tensor, b: &kernels::Tensor| -> Result<kernels::Tensor> {
+        Ok(kernels::add(&kernels::scale(a, 1.0 - share)?, &kernels::scale(b, share)?)?)
+    };
     let pooled = a.pooled.as_ref().zip(b.pooled.as_ref()).map(|(a, b)| mix(a, b)).transpose()?;
     Ok(Conditioning { context: mix(&a.context, &b.context)?, pooled })
 }
 
 fn zeros(like: &Conditioning) -> Result<Conditioning> {
-    let pooled = like.pooled.as_ref().map(Tensor::zeros_like).transpose()?;
+    let pooled = like.pooled.as_ref().map(kernels::Tensor::zeros_like).transpose()?;
     Ok(Conditioning { context: like.context.zeros_like()?, pooled })
 }
 
@@ -179,6 +185,12 @@ fn export(case: &Case, outputs: &mut Outputs) -> Result<()> {
     }
     let text = model.text.forward(&case.text("")?, &mut Tape::off())?;
     let timesteps: Vec<f64> = case.indices("timesteps")?.into_iter().map(|t| t as f64).collect();
-    let eps = model.unet.forward(&case.image("latents")?, &timesteps, &text, &case.time_ids()?, &mut Tape::off())?;
+    let eps = model.unet.forward(
+        &case.placed(case.image("latents")?)?,
+        &timesteps,
+        &text,
+        &case.time_ids()?,
+        &mut Tape::off(),
+    )?;
     outputs.put_image("eps", &eps)
 }

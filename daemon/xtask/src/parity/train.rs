@@ -73,8 +73,8 @@ fn optimizer(case: &Case, kind: &str, decay: &str, growth: &str) -> Optimizer {
 }
 
 /// Mean of each sample's mask.
-fn mask_means(mask: &Tensor) -> Result<Vec<f64>> {
-    let means = mask.flatten_from(1)?.to_dtype(DType::F64)?.mean(1)?;
+fn mask_means(mask: &kernels::Tensor) -> Result<Vec<f64>> {
+    let means = mask.host()?.flatten_from(1)?.to_dtype(DType::F64)?.mean(1)?;
     Ok(means.to_vec1()?)
 }
 
@@ -93,8 +93,8 @@ pub fn gradients(case: &Case, outputs: &mut Outputs) -> Result<()> {
     let (losses, pass) = trainer.forward(&batch, true)?;
     trainer.backward(&batch, pass, 1.0)?;
     let penalty = trainer.penalize(true)?;
-    outputs.put("loss_img", &losses.image)?;
-    outputs.put("loss", &(&losses.image + penalty)?)?;
+    outputs.put("loss_img", &losses.image.host()?)?;
+    outputs.put("loss", &kernels::add(&losses.image, &penalty)?.host()?)?;
     outputs.put_image("eps", &losses.prediction)?;
     put_trainables(&trainer, outputs, "grad.", trainer.gradients().values())
 }
@@ -110,9 +110,9 @@ pub fn run(case: &Case, outputs: &mut Outputs) -> Result<()> {
     let (mut d_unet, mut d_tokens) = (Vec::new(), Vec::new());
     for step in 0..steps {
         let chosen = &index[step * batch_size..(step + 1) * batch_size];
-        let pick = |all: &Tensor| -> Result<Tensor> {
+        let pick = |all: &Tensor| -> Result<kernels::Tensor> {
             let rows = Tensor::from_vec(chosen.iter().map(|&i| i as u32).collect(), batch_size, &Device::Cpu)?;
-            Ok(kernels::to_channels_last(&all.index_select(&rows, 0)?)?)
+            Ok(kernels::to_channels_last(&all.index_select(&rows, 0)?.into())?)
         };
         let ids = |all: &[u32]| -> Vec<u32> {
             chosen.iter().flat_map(|&i| all.chunks(77).nth(i).unwrap_or_default()).copied().collect()
@@ -120,7 +120,7 @@ pub fn run(case: &Case, outputs: &mut Outputs) -> Result<()> {
         let mask = pick(&masks)?;
         let batch = Batch {
             latents: pick(&latents)?,
-            noise: kernels::to_channels_last(&noise.get(step)?.contiguous()?)?,
+            noise: kernels::to_channels_last(&noise.get(step)?.contiguous()?.into())?,
             mask_means: mask_means(&mask)?,
             mask: Some(mask),
             timesteps: timesteps[step * batch_size..(step + 1) * batch_size].to_vec(),
@@ -137,7 +137,7 @@ pub fn run(case: &Case, outputs: &mut Outputs) -> Result<()> {
         trainer.backward(&batch, pass, 1.0)?;
         let penalty = trainer.penalize(learn_tokens)?;
         trainer.update(rates)?;
-        let number = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
+        let number = |t: &kernels::Tensor| -> Result<f64> { Ok(t.to_scalar()?) };
         image.push(number(&losses.image)?);
         total.push(number(&losses.image)? + number(&penalty)?);
         let (unet, tokens) = trainer.estimates();
@@ -156,8 +156,8 @@ pub fn run(case: &Case, outputs: &mut Outputs) -> Result<()> {
 }
 
 /// Writes a flat tensor of all parameters under the case's names and shapes.
-fn put_trainables(trainer: &Trainer, outputs: &mut Outputs, prefix: &str, flat: &Tensor) -> Result<()> {
-    let trainables = trainer.trainables();
+fn put_trainables(trainer: &Trainer, outputs: &mut Outputs, prefix: &str, flat: &kernels::Tensor) -> Result<()> {
+    let (trainables, flat) = (trainer.trainables(), flat.host()?);
     for entry in trainables.parameters.entries() {
         let value = flat.narrow(0, entry.start, entry.range().len())?.reshape(entry.shape.as_slice())?;
         let (id, part) = entry.name.rsplit_once('.').unwrap_or_default();

@@ -1,0 +1,28 @@
+//! Where a concept is learnt or drawn.
+
+use crate::{Error, Result};
+use kernels::{Device, cuda::Gpu};
+use protocol::Device as Wanted;
+
+/// The device that is asked for: by itself the first GPU that can be used, else the processor.
+///
+/// # Errors
+/// If a GPU is asked for and none can be used; the message says why.
+pub fn choose(wanted: Wanted) -> Result<Device> {
+    match wanted {
+        Wanted::Cpu => Ok(Device::Cpu),
+        Wanted::Auto => Ok(kernels::first_gpu().map_or(Device::Cpu, Device::Cuda)),
+        Wanted::Cuda => match kernels::first_gpu() {
+            Ok(gpu) => Ok(Device::Cuda(gpu)),
+            Err(why) => Err(Error::Invalid(format!("the GPU cannot be used: {why}"))),
+        },
+    }
+}
+
+/// The device in words, with what must be known of it.
+pub fn describe(device: &Device) -> String {
+    match device.gpu().map(Gpu::description) {
+        None => "the processor".to_owned(),
+        Some(gpu) => format!("{} with {} MiB", gpu.name, gpu.memory >> 20),
+    }
+}

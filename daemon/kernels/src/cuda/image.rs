@@ -1,0 +1,45 @@
+//! The compiled kernels: a fat binary beside the program, whose name says which sources it was made of.
+
+use crate::Result;
+use candle_core::Error;
+use std::path::PathBuf;
+
+/// Names a file of kernels other than the one beside the program.
+pub const VARIABLE: &str = "CONCEPTD_KERNELS";
+
+/// Everything that the kernels are made of.
+const SOURCES: [&[u8]; 1] = [include_bytes!("../../cuda/device.cuh")];
+
+/// The name of the file that fits this program: kernels and their callers change together.
+pub fn name() -> String {
+    // FNV-1a; it tells versions apart, nothing more.
+    let digest = SOURCES
+        .iter()
+        .copied()
+        .flatten()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("conceptd-kernels-{digest:016x}.fatbin")
+}
+
+/// Where the kernels are, whether they are there or not.
+pub fn path() -> PathBuf {
+    if let Some(path) = std::env::var_os(VARIABLE) {
+        return path.into();
+    }
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(name())));
+    beside.unwrap_or_else(|| name().into())
+}
+
+/// Reads the kernels.
+///
+/// # Errors
+/// If they are not there.
+pub fn load() -> Result<Vec<u8>> {
+    let path = path();
+    std::fs::read(&path).map_err(|error| {
+        Error::Msg(format!(
+            "the GPU kernels cannot be read ({}: {error}); they belong beside the program. `cargo xtask cuda-build` makes them",
+            path.display()
+        ))
+    })
+}
