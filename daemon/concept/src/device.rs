@@ -19,10 +19,13 @@ pub fn choose(wanted: Wanted) -> Result<Device> {
     }
 }
 
-/// The device in words, with what must be known of it.
+/// The device in words; for the processor also why a GPU that is there is not used.
 pub fn describe(device: &Device) -> String {
     match device.gpu().map(Gpu::description) {
-        None => "the processor".to_owned(),
+        None => match (kernels::cuda::describe(), kernels::first_gpu()) {
+            (Ok(gpus), Err(why)) if !gpus.is_empty() => format!("the processor: {why}"),
+            _ => "the processor".to_owned(),
+        },
         Some(gpu) => format!("{} with {} MiB", gpu.name, gpu.memory >> 20),
     }
 }

@@ -67,6 +67,7 @@ impl Error {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Dataset(_) | Self::TooFew { .. } => ErrorCode::Dataset,
+            _ if self.to_string().starts_with(kernels::cuda::OUT_OF_MEMORY) => ErrorCode::OutOfMemory,
             Self::Model(_) => ErrorCode::Base,
             Self::Training(trainer::Error::Diverged { .. }) => ErrorCode::Diverged,
             Self::Training(_) | Self::Kernel(_) => ErrorCode::Internal,

@@ -71,7 +71,7 @@ fn checks(home: &Home) -> Vec<Check> {
     checks.push(machine::disk(home));
     checks.push(machine::memory(&config));
     checks.push(machine::processor());
-    checks.push(machine::graphics());
+    checks.push(machine::graphics(config.device));
     checks.extend(home::folders("model folder", &config.models));
     checks.extend(home::models(home, &config));
     checks.extend(sight::checks(home, &config));

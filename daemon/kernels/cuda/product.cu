@@ -204,27 +204,34 @@ template <class T, class Tile, bool Plain> struct Reader {
     }
 };
 
+/// Where a lane's rows of fragments begin in the parts of a stage. Further fragments lie a constant further on, or have
+/// one bit of their chunk turned: swizzling keeps both.
+template <class Tile, bool Plain> struct Fragments {
+    static constexpr int chunks_a = Tile::depth / 8, chunks_b = Plain ? Tile::columns / 8 : Tile::depth / 8;
+    int left, right;
+
+    __device__ Fragments(int warp_row, int warp_column) {
+        left = swizzled<chunks_a>(warp_row + (lane() & 15), lane() >> 4);
+        right = Tile::rows * Tile::depth * 2 +
+            (Plain ? swizzled<chunks_b>(lane() & 15, warp_column / 8 + (lane() >> 4))
+                   : swizzled<chunks_b>(warp_column + (lane() & 7) + (lane() >> 4) * 8, lane() >> 3 & 1));
+    }
+};
+
 /// Adds the product of one stage to a warp's accumulators.
 template <class T, class Tile, bool Plain, int M, int N>
-__device__ inline void multiply(const char* stage, int warp_row, int warp_column, float (&sums)[M][N][4]) {
-    constexpr int chunks_a = Tile::depth / 8, chunks_b = Plain ? Tile::columns / 8 : Tile::depth / 8;
-    const char* const stage_b = stage + Tile::rows * Tile::depth * 2;
+__device__ inline void multiply(const char* stage, const Fragments<Tile, Plain>& at, float (&sums)[M][N][4]) {
+    constexpr int line_a = 16 * 16 * Tile::depth / 8, line_b = 16 * 16 * Fragments<Tile, Plain>::chunks_b;
 #pragma unroll
     for (int k = 0; k < Tile::depth / 16; k++) {
         uint32_t left[M][4], right[N / 2][4];
 #pragma unroll
         for (int n = 0; n < N / 2; n++) {
-            if (Plain) {
-                const int line = 16 * k + (lane() & 15), chunk = warp_column / 8 + 2 * n + (lane() >> 4);
-                load_matrices_transposed(right[n], stage_b + swizzled<chunks_b>(line, chunk));
-            } else {
-                const int line = warp_column + 16 * n + (lane() & 7) + (lane() >> 4) * 8, chunk = 2 * k + (lane() >> 3 & 1);
-                load_matrices(right[n], stage_b + swizzled<chunks_b>(line, chunk));
-            }
+            if (Plain) load_matrices_transposed(right[n], stage + (at.right ^ 32 * n) + k * line_b);
+            else load_matrices(right[n], stage + (at.right ^ 32 * k) + n * line_b);
         }
 #pragma unroll
-        for (int m = 0; m < M; m++)
-            load_matrices(left[m], stage + swizzled<chunks_a>(warp_row + 16 * m + (lane() & 15), 2 * k + (lane() >> 4)));
+        for (int m = 0; m < M; m++) load_matrices(left[m], stage + (at.left ^ 32 * k) + m * line_a);
 #pragma unroll
         for (int m = 0; m < M; m++)
 #pragma unroll
@@ -238,9 +245,11 @@ template <class T, class Tile, bool Plain> __device__ void run(const Args& a) {
     constexpr int M = Tile::warp_rows / 16, N = Tile::warp_columns / 8, width = Tile::warp_columns;
     char* const memory = shared_memory();
     float* const levels = reinterpret_cast<float*>(memory);
-    char* const ring = memory + 128;
-    if (threadIdx.x < 16) levels[threadIdx.x] = NF4_LEVELS[threadIdx.x];
-    __syncthreads();
+    char* const ring = memory + a.table;
+    if (a.table) {
+        if (threadIdx.x < 16) levels[threadIdx.x] = NF4_LEVELS[threadIdx.x];
+        __syncthreads();
+    }
 
     int row, column;
     tile_of_block(a.row_tiles, a.column_tiles, row, column);
@@ -255,26 +264,25 @@ template <class T, class Tile, bool Plain> __device__ void run(const Args& a) {
     while (count > 0 && start >= Lane::slices(a.terms[term])) start -= Lane::slices(a.terms[term++]);
     reader.begin(term, start, count);
     reader.fetch();
-    for (int i = 0; i < a.stages - 1; i++) {
-        reader.issue(ring + i * Tile::stage);
-        copies_issued();
-        reader.advance();
-        reader.fetch();
-    }
 
+    const Fragments<Tile, Plain> fragments(warp_row, warp_column);
     float sums[M][N][4] = {};
     int ends = count > 0 ? Lane::slices(a.terms[term]) - start : 0;
-    int reads = 0, writes = a.stages - 1;
-    for (int i = 0; i < count; i++) {
-        stage_done(a.stages);
-        __syncthreads();
+    int reads = 0, writes = 0;
+    // The first rounds only fill the pipeline.
+    for (int i = 1 - a.stages; i < count; i++) {
+        if (i >= 0) {
+            stage_done(a.stages);
+            __syncthreads();
+        }
         reader.issue(ring + writes * Tile::stage);
         copies_issued();
         reader.advance();
         reader.fetch();
-        multiply<T, Tile, Plain>(ring + reads * Tile::stage, warp_row, warp_column, sums);
-        if (++reads == a.stages) reads = 0;
         if (++writes == a.stages) writes = 0;
+        if (i < 0) continue;
+        multiply<T>(ring + reads * Tile::stage, fragments, sums);
+        if (++reads == a.stages) reads = 0;
         if (--ends == 0) {
             // The sums are kept in units of the term's scale, so that scales cost nothing on the way.
             const float scale = a.terms[term].scale, next = i + 1 < count ? a.terms[term + 1].scale : 1.0f;
@@ -329,6 +337,7 @@ template <class T, class Tile, bool Plain> __device__ void run(const Args& a) {
 }
 
 /// Tiles by the shape of the output; the list stands in Rust too.
+using Broad = Tile<128, 256, 32, 64, 64>;
 using Square = Tile<128, 128, 32, 64, 32>;
 using Tall = Tile<128, 64, 32, 64, 32>;
 using Small = Tile<64, 64, 64, 32, 32>;
@@ -339,10 +348,12 @@ using Thin = Tile<64, 32, 64, 16, 32>;
 #define PRODUCT(T, name, Shape, blocks) \
     KERNEL(product_##name##_##T, product::Args, product::Shape::threads, blocks, product::run<T, product::Shape, false>) \
     KERNEL(product_##name##_plain_##T, product::Args, product::Shape::threads, blocks, product::run<T, product::Shape, true>)
+PRODUCT(bf16, broad, Broad, 1)
 PRODUCT(bf16, square, Square, 2)
 PRODUCT(bf16, tall, Tall, 3)
 PRODUCT(bf16, small, Small, 3)
 PRODUCT(bf16, thin, Thin, 4)
+PRODUCT(f16, broad, Broad, 1)
 PRODUCT(f16, square, Square, 2)
 PRODUCT(f16, tall, Tall, 3)
 PRODUCT(f16, small, Small, 3)

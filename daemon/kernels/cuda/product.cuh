@@ -36,12 +36,12 @@ struct Source {
     int step, turn, shift, stride;
     /// Whether rows may be read 16 bytes at a time.
     int wide;
-    Divisor by_width, by_height;
+    Divisor by_width, by_height, by_kernel;
 };
 
 /// The pixel that a tap of an output position reads, or -1.
 __device__ inline int pixel(const Source& s, int position, int tap) {
-    const int tap_y = tap / s.kernel, tap_x = tap - tap_y * s.kernel;
+    const int tap_y = divide(tap, s.by_kernel), tap_x = tap - tap_y * s.kernel;
     const int line = divide(position, s.by_width), image = divide(line, s.by_height);
     int y = (line - image * s.out_height) * s.step + s.turn * tap_y + s.shift;
     int x = (position - line * s.out_width) * s.step + s.turn * tap_x + s.shift;
@@ -111,6 +111,8 @@ struct Args {
     int wide;
     /// Whether the weights stand as [inner, columns], as backward products read them.
     int plain;
+    /// Bytes before the stages in shared memory, where the levels of NF4 lie: 128, or 0 if no weight is so stored.
+    int table;
     Divisor rows_per_sample;
 };
 

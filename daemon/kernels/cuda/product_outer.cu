@@ -34,9 +34,9 @@ template <int Rows, int Columns, int WarpRows, int WarpColumns> struct OuterTile
     static constexpr int stage = (Rows + Columns) * depth * 2;
 };
 
-/// Brings positions `start..` to a stage: as many as a slice has, zeros from `end` on.
+/// Brings positions `start..` to a stage: as many as a slice has, zeros from `end` on. `tap` is that of the lane's columns.
 template <class T, class Tile>
-__device__ inline void outer_issue(const OuterArgs& a, int row, int column, int start, int end, char* stage) {
+__device__ inline void outer_issue(const OuterArgs& a, int row, int column, int tap, int start, int end, char* stage) {
     constexpr int chunks_a = Tile::rows / 8, jump_a = Tile::threads / chunks_a, count_a = Tile::depth / jump_a;
     constexpr int chunks_b = Tile::columns / 8, jump_b = Tile::threads / chunks_b, count_b = Tile::depth / jump_b;
     const int line_a = int(threadIdx.x) / chunks_a, chunk_a = int(threadIdx.x) % chunks_a;
@@ -68,7 +68,7 @@ __device__ inline void outer_issue(const OuterArgs& a, int row, int column, int 
         char* to[count_b];
         const void* from[count_b];
         bool inside[count_b];
-        const int at = column + chunk_b * 8, tap = at / s.channels, channel = at - tap * s.channels;
+        const int at = column + chunk_b * 8, channel = at - tap * s.channels;
 #pragma unroll
         for (int i = 0; i < count_b; i++) {
             const int position = start + line_b + i * jump_b;
@@ -95,10 +95,11 @@ template <class T, class Tile> __device__ void outer(const OuterArgs& a) {
     const int row = int(blockIdx.x) / a.column_tiles * Tile::rows, column = int(blockIdx.x) % a.column_tiles * Tile::columns;
     const int warp_row = warp() / (Tile::columns / Tile::warp_columns) * Tile::warp_rows;
     const int warp_column = warp() % (Tile::columns / Tile::warp_columns) * Tile::warp_columns;
+    const int tap = (column + int(threadIdx.x) % (Tile::columns / 8) * 8) / a.right.channels;
     int next = blockIdx.y * a.share;
     const int end = min(next + a.share, a.positions), count = (end - next + Tile::depth - 1) / Tile::depth;
     for (int i = 0; i < a.stages - 1; i++, next += Tile::depth) {
-        if (next < end) outer_issue<T, Tile>(a, row, column, next, end, ring + i * Tile::stage);
+        if (next < end) outer_issue<T, Tile>(a, row, column, tap, next, end, ring + i * Tile::stage);
         copies_issued();
     }
     float sums[M][N][4] = {};
@@ -106,7 +107,7 @@ template <class T, class Tile> __device__ void outer(const OuterArgs& a) {
     for (int i = 0; i < count; i++, next += Tile::depth) {
         stage_done(a.stages);
         __syncthreads();
-        if (next < end) outer_issue<T, Tile>(a, row, column, next, end, ring + writes * Tile::stage);
+        if (next < end) outer_issue<T, Tile>(a, row, column, tap, next, end, ring + writes * Tile::stage);
         copies_issued();
         const char* const stage = ring + reads * Tile::stage;
         const char* const stage_b = stage + Tile::rows * Tile::depth * 2;
@@ -145,12 +146,20 @@ template <class T, class Tile> __device__ void outer(const OuterArgs& a) {
     }
 }
 
-/// Adds the parts of a split sum to the target, an element a lane.
+/// Adds the parts of a split sum to the target: 32 elements a block, each of its eight warps an eighth of the parts.
 __device__ inline void outer_join(const OuterArgs& a) {
-    const int64 i = int64(blockIdx.x) * blockDim.x + threadIdx.x, all = int64(a.rows) * a.columns;
-    if (i >= all) return;
+    float* const sums = reinterpret_cast<float*>(shared_memory());
+    const int64 i = int64(blockIdx.x) * 32 + lane(), all = int64(a.rows) * a.columns;
     float sum = 0.0f;
-    for (int s = 0; s < a.splits; s++) sum += a.partial[s * all + i];
+    if (i < all) {
+#pragma unroll 4
+        for (int s = warp(); s < a.splits; s += 8) sum += a.partial[s * all + i];
+    }
+    sums[threadIdx.x] = sum;
+    __syncthreads();
+    if (warp() > 0 || i >= all) return;
+#pragma unroll
+    for (int w = 1; w < 8; w++) sum += sums[w * 32 + lane()];
     a.target[i] += a.scale * sum;
 }
 

@@ -1,7 +1,7 @@
 //! Pointwise nonlinearities.
 
 use crate::{
-    Result, Tensor,
+    Result, Tensor, cuda,
     element::{Real, dispatch, vectorized},
     parallel::{for_each_chunk, for_each_range, rows_per_task},
     view::{build, read, rows_and_channels, same_shape, with_channels},
@@ -70,6 +70,9 @@ impl Activation {
 /// # Errors
 /// If the tensor's type or device has no kernel.
 pub fn activate(x: &Tensor, f: Activation) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::activation::activate(gpu, x, f);
+    }
     dispatch!(x, "activation", T => {
         let values = read::<T>(x)?;
         build::<T, _>(x.shape(), x.device(), |out| {
@@ -87,6 +90,9 @@ pub fn activate(x: &Tensor, f: Activation) -> Result<Tensor> {
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn activate_backward(grad: &Tensor, x: &Tensor, f: Activation) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::activation::activate_backward(gpu, grad, x, f);
+    }
     same_shape("activation backward", grad, x)?;
     dispatch!(x, "activation backward", T => {
         let (values, grads) = (read::<T>(x)?, read::<T>(grad)?);
@@ -106,6 +112,9 @@ pub fn activate_backward(grad: &Tensor, x: &Tensor, f: Activation) -> Result<Ten
 /// # Errors
 /// If the last axis is odd, or the type or device has no kernel.
 pub fn geglu(x: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::activation::geglu(gpu, x);
+    }
     let (_, double) = rows_and_channels(x);
     if double % 2 != 0 {
         return Err(Error::Msg(format!("geglu: {double} channels cannot be halved")));
@@ -137,6 +146,9 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn geglu_backward(grad: &Tensor, x: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::activation::geglu_backward(gpu, grad, x);
+    }
     let (rows_all, double) = rows_and_channels(x);
     let width = double / 2;
     if rows_and_channels(grad) != (rows_all, width) {

@@ -1,7 +1,7 @@
 //! Moving and adding: joining and splitting channels, resizing, picking rows.
 
 use crate::{
-    Result, Tensor,
+    Result, Tensor, cuda,
     element::{dispatch, vectorized},
     parallel::{for_each_chunk, for_each_range, rows_per_task},
     view::{build, read, rows_and_channels, same_shape, with_channels},
@@ -41,6 +41,9 @@ pub fn add_all(parts: &[&Tensor]) -> Result<Tensor> {
         return Err(Error::Msg("a sum needs at least one tensor".into()));
     };
     parts.iter().try_for_each(|part| same_shape("sum", first, part))?;
+    if let Some(gpu) = first.gpu() {
+        return cuda::arrange::add_all(gpu, parts);
+    }
     dispatch!(first, "sum", T => {
         let parts = parts.iter().map(|part| read::<T>(part)).collect::<Result<Vec<_>>>()?;
         build::<T, _>(first.shape(), first.device(), |out| {
@@ -60,6 +63,9 @@ pub fn add_all(parts: &[&Tensor]) -> Result<Tensor> {
 /// # Errors
 /// If the type or device has no kernel.
 pub fn scale(x: &Tensor, factor: f64) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::arrange::scale(gpu, x, factor);
+    }
     Ok(x.on_host()?.affine(factor, 0.0)?.into())
 }
 
@@ -68,6 +74,9 @@ pub fn scale(x: &Tensor, factor: f64) -> Result<Tensor> {
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn concat_channels(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = a.gpu() {
+        return cuda::arrange::concat_channels(gpu, a, b);
+    }
     let ((rows, left), (rows_b, right)) = (rows_and_channels(a), rows_and_channels(b));
     if rows != rows_b {
         return Err(Error::Msg(format!("concat: {:?} and {:?} differ before the last axis", a.shape(), b.shape())));
@@ -94,6 +103,9 @@ pub fn concat_channels(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If `left` exceeds the last axis.
 pub fn split_channels(x: &Tensor, left: usize) -> Result<(Tensor, Tensor)> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::arrange::split_channels(gpu, x, left);
+    }
     let (_, width) = rows_and_channels(x);
     let Some(right) = width.checked_sub(left) else {
         return Err(Error::Msg(format!("split: {left} channels of {width}")));
@@ -120,6 +132,9 @@ pub fn split_channels(x: &Tensor, left: usize) -> Result<(Tensor, Tensor)> {
 /// # Errors
 /// If the tensor has another rank.
 pub fn upsample_nearest(x: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::arrange::upsample_nearest(gpu, x);
+    }
     let (batch, height, width, channels) = x.dims4()?;
     dispatch!(x, "upsample", T => {
         let values = read::<T>(x)?;
@@ -140,6 +155,9 @@ pub fn upsample_nearest(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the tensor has another rank or an odd size.
 pub fn upsample_nearest_backward(grad: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = grad.gpu() {
+        return cuda::arrange::upsample_nearest_backward(gpu, grad);
+    }
     let (batch, height, width, channels) = grad.dims4()?;
     if height % 2 != 0 || width % 2 != 0 {
         return Err(Error::Msg(format!("upsample backward: {height} x {width} is not even")));
@@ -169,6 +187,9 @@ pub fn upsample_nearest_backward(grad: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the type or device has no kernel.
 pub fn sum_space(x: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::arrange::sum_space(gpu, x);
+    }
     let (rows, channels) = rows_and_channels(x);
     let batch = x.dim(0)?;
     let per_sample = rows / batch.max(1) * channels;
@@ -195,6 +216,9 @@ pub fn sum_space(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If an index leaves the tensor.
 pub fn gather_rows(x: &Tensor, index: &[usize]) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::arrange::gather_rows(gpu, x, index);
+    }
     let (batch, length, channels) = x.dims3()?;
     check_rows(batch, length, index)?;
     dispatch!(x, "gather rows", T => {
@@ -213,6 +237,9 @@ pub fn gather_rows(x: &Tensor, index: &[usize]) -> Result<Tensor> {
 /// # Errors
 /// If an index leaves the tensor.
 pub fn scatter_rows(grad: &Tensor, index: &[usize], length: usize) -> Result<Tensor> {
+    if let Some(gpu) = grad.gpu() {
+        return cuda::arrange::scatter_rows(gpu, grad, index, length);
+    }
     let (batch, channels) = grad.dims2()?;
     check_rows(batch, length, index)?;
     dispatch!(grad, "scatter rows", T => {

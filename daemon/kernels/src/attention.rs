@@ -2,7 +2,7 @@
 //! of each row (Dao et al., arXiv 2205.14135).
 
 use crate::{
-    Result, Tensor,
+    Result, Tensor, cuda,
     element::{Real, dispatch, vectorized},
     matrix::{Matrix, Target, multiply},
     norm::lanes_sum,
@@ -20,6 +20,9 @@ const SCORES: usize = 128 * 1024;
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<(Tensor, Tensor)> {
+    if let Some(gpu) = q.gpu() {
+        return cuda::attention::attention(gpu, q, k, v, heads, causal);
+    }
     let shape = Shape::new(q, k, v, heads, causal)?;
     dispatch!(q, "attention", T => {
         let (qs, ks, vs) = (read::<T>(q)?, read::<T>(k)?, read::<T>(v)?);
@@ -86,6 +89,9 @@ pub fn attention_backward(
     heads: usize,
     causal: bool,
 ) -> Result<(Tensor, Tensor, Tensor)> {
+    if let Some(gpu) = grad.gpu() {
+        return cuda::attention::attention_backward(gpu, grad, attended, heads, causal);
+    }
     let Attended { q, k, v, o, log_sums } = attended;
     same_shape("attention backward", grad, q)?;
     same_shape("attention backward", o, q)?;

@@ -1,7 +1,7 @@
 //! What DoRA needs beyond LoRA: norms of the rows of a corrected matrix, and factors of channels.
 
 use crate::{
-    Init, Result, Tensor,
+    Init, Result, Tensor, cuda,
     element::dispatch,
     frozen::Frozen,
     matrix::{Matrix, Target, multiply},
@@ -14,6 +14,9 @@ use candle_core::Error;
 /// # Errors
 /// If shapes or types disagree.
 pub fn channel_product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = a.gpu() {
+        return cuda::dora::channel_product(gpu, a, b);
+    }
     crate::view::same_shape("channel product", a, b)?;
     dispatch!(a, "channel product", T => {
         let (rows, channels) = rows_and_channels(a);
@@ -34,6 +37,9 @@ pub fn channel_product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If shapes or types disagree.
 pub fn scale_channels(x: &Tensor, factor: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::dora::scale_channels(gpu, x, factor);
+    }
     dispatch!(x, "scale channels", T => {
         let (values, factors) = (read::<T>(x)?, read::<T>(factor)?);
         build::<T, _>(x.shape(), x.device(), |out| {
@@ -52,6 +58,9 @@ pub fn scale_channels(x: &Tensor, factor: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn add_init(x: &Tensor, init: Init) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::dora::add_init(gpu, x, init);
+    }
     let (rows, channels) = rows_and_channels(x);
     let batch = x.dims().first().copied().unwrap_or(1).max(1);
     let fits = |part: Option<&Tensor>, count: usize| part.is_none_or(|part| part.elem_count() == count);
@@ -81,6 +90,9 @@ pub fn add_init(x: &Tensor, init: Init) -> Result<Tensor> {
 /// # Errors
 /// If shapes or types disagree.
 pub fn row_norms(weight: &Tensor, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
+    if let Some(gpu) = up.gpu() {
+        return cuda::dora::row_norms(gpu, weight, up, down, scale);
+    }
     dispatch!(up, "row norms", T => {
         let frozen = Frozen::<T>::new(weight)?;
         let (rank, cols) = (up.dim(1)?, frozen.cols);

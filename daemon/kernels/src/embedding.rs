@@ -1,7 +1,7 @@
 //! Token lookup in a frozen table with new, trainable rows behind its end.
 
 use crate::{
-    Device, Result, Tensor,
+    Device, Result, Tensor, cuda,
     element::{Real, dispatch},
     frozen::Frozen,
     parallel::for_each_chunk,
@@ -17,6 +17,9 @@ use candle_core::Error;
 /// # Errors
 /// If an id has no row, or shapes, types or devices disagree.
 pub fn embed(table: &Tensor, rows: Option<&Tensor>, positions: &Tensor, ids: &[u32]) -> Result<Tensor> {
+    if let Some(gpu) = positions.gpu() {
+        return cuda::embedding::embed(gpu, table, rows, positions, ids);
+    }
     let (length, channels) = positions.dims2()?;
     dispatch!(positions, "embedding", T => {
         let (table, positions) = (Frozen::<T>::new(table)?, read::<T>(positions)?);
@@ -49,6 +52,9 @@ pub fn embed(table: &Tensor, rows: Option<&Tensor>, positions: &Tensor, ids: &[u
 /// # Errors
 /// If shapes or types disagree.
 pub fn embed_backward(target: &Tensor, grad: &Tensor, ids: &[u32], vocabulary: usize) -> Result<()> {
+    if let Some(gpu) = grad.gpu() {
+        return cuda::embedding::embed_backward(gpu, target, grad, ids, vocabulary);
+    }
     let channels = target.dim(1)?;
     if grad.elem_count() != ids.len() * channels {
         return Err(Error::Msg(format!("embedding backward: gradient {:?} for {} ids", grad.shape(), ids.len())));

@@ -1,7 +1,7 @@
 //! The ends of a diffusion step: mixing in noise, and the weighted squared error with its gradient.
 
 use crate::{
-    Result, Tensor,
+    Result, Tensor, cuda,
     element::{dispatch, vectorized},
     norm::lanes_sum,
     parallel::for_each_chunk,
@@ -15,6 +15,9 @@ use candle_core::Error;
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn add_noise(x: &Tensor, noise: &Tensor, signal_factor: &[f64], noise_factor: &[f64]) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::loss::add_noise(gpu, x, noise, signal_factor, noise_factor);
+    }
     same_shape("noise", x, noise)?;
     let batch = x.dim(0)?;
     if signal_factor.len() != batch || noise_factor.len() != batch {
@@ -55,6 +58,9 @@ pub fn weighted_squared_error(
     mask: Option<&Tensor>,
     weight: &[f64],
 ) -> Result<WeightedError> {
+    if let Some(gpu) = prediction.gpu() {
+        return cuda::loss::weighted_squared_error(gpu, prediction, target, mask, weight);
+    }
     same_shape("squared error", prediction, target)?;
     let (batch, height, width, channels) = prediction.dims4()?;
     if weight.len() != batch || mask.is_some_and(|m| m.elem_count() != batch * height * width) {

@@ -1,7 +1,7 @@
 //! Group norm (with SiLU, as every residual block uses it) and layer norm. Scales and shifts are frozen.
 
 use crate::{
-    Result, Tensor,
+    Result, Tensor, cuda,
     element::{Real, dispatch, vectorized},
     parallel::{Shared, for_each, for_each_chunk, rows_per_task},
     view::{build, read, rows_and_channels, same_shape},
@@ -31,6 +31,9 @@ pub struct Affine {
 /// # Errors
 /// If the channels do not divide into 32 groups, or shapes, types or devices disagree.
 pub fn group_norm(x: &Tensor, affine: &Affine, silu: bool) -> Result<(Tensor, Tensor)> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::norm::group_norm(gpu, x, affine, silu);
+    }
     let shape = Grouped::new(x)?;
     dispatch!(x, "group norm", T => {
         let (values, scale, shift) = (read::<T>(x)?, read::<T>(&affine.scale)?, read::<T>(&affine.shift)?);
@@ -83,6 +86,9 @@ pub fn group_norm_backward(
     silu: bool,
     residual: Option<&Tensor>,
 ) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::norm::group_norm_backward(gpu, grad, x, statistics, affine, silu, residual);
+    }
     same_shape("group norm backward", grad, x)?;
     same_shape("group norm backward", residual.unwrap_or(x), x)?;
     let shape = Grouped::new(x)?;
@@ -281,6 +287,9 @@ impl Grouped {
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn layer_norm(x: &Tensor, affine: &Affine) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::norm::layer_norm(gpu, x, affine);
+    }
     dispatch!(x, "layer norm", T => {
         let (values, scale, shift) = (read::<T>(x)?, read::<T>(&affine.scale)?, read::<T>(&affine.shift)?);
         let (_, channels) = rows_and_channels(x);
@@ -309,6 +318,9 @@ pub fn layer_norm(x: &Tensor, affine: &Affine) -> Result<Tensor> {
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn layer_norm_backward(grad: &Tensor, x: &Tensor, affine: &Affine, residual: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::norm::layer_norm_backward(gpu, grad, x, affine, residual);
+    }
     same_shape("layer norm backward", grad, x)?;
     same_shape("layer norm backward", grad, residual)?;
     dispatch!(x, "layer norm backward", T => {

@@ -1,7 +1,7 @@
 //! Updates and sums over all trainable values at once: they lie in flat tensors, so that each is a single pass.
 
 use crate::{
-    Device, Result, Tensor,
+    Device, Result, Tensor, cuda,
     element::{Real, dispatch, vectorized},
     frozen::Frozen,
     norm::lanes_sum,
@@ -37,6 +37,9 @@ pub struct AdamW {
 /// # Errors
 /// If shapes or types disagree.
 pub fn adamw(values: &Tensor, grads: &Tensor, first: &Tensor, second: &Tensor, rule: AdamW) -> Result<()> {
+    if let Some(gpu) = values.gpu() {
+        return cuda::optimizer::adamw(gpu, values, grads, first, second, rule);
+    }
     same_length("adamw", &[values, grads, first, second])?;
     dispatch!(values, "adamw", T => {
         let power = i32::try_from(rule.step).unwrap_or(i32::MAX);
@@ -96,6 +99,9 @@ pub struct ProdigyMoments<'a> {
 /// # Errors
 /// If shapes or types disagree.
 pub fn prodigy_moments(values: &Tensor, grads: &Tensor, moments: ProdigyMoments, rule: Prodigy) -> Result<(f64, f64)> {
+    if let Some(gpu) = values.gpu() {
+        return cuda::optimizer::prodigy_moments(gpu, values, grads, moments, rule);
+    }
     same_length("prodigy", &[values, grads, moments.initial, moments.first, moments.second, moments.sum])?;
     dispatch!(values, "prodigy", T => {
         let of = T::from_f64;
@@ -134,6 +140,9 @@ pub fn prodigy_update(
     weight_decay: f64,
     epsilon: f64,
 ) -> Result<()> {
+    if let Some(gpu) = values.gpu() {
+        return cuda::optimizer::prodigy_update(gpu, values, first, second, rate, weight_decay, epsilon);
+    }
     same_length("prodigy", &[values, first, second])?;
     dispatch!(values, "prodigy", T => {
         let (m, v) = (read::<T>(first)?, read::<T>(second)?);
@@ -154,6 +163,9 @@ pub fn prodigy_update(
 /// # Errors
 /// If the type or device has no kernel.
 pub fn absolute_sum(x: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::optimizer::absolute_sum(gpu, x);
+    }
     dispatch!(x, "absolute sum", T => {
         let values = read::<T>(x)?;
         let sum = T::from_f64(sum_parts([&values[..]], |[x]| Real::abs(x)));
@@ -166,6 +178,9 @@ pub fn absolute_sum(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the type or device has no kernel.
 pub fn squared_sum(x: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = x.gpu() {
+        return cuda::optimizer::squared_sum(gpu, x);
+    }
     dispatch!(x, "squared sum", T => {
         let values = read::<T>(x)?;
         let sum = T::from_f64(sum_parts([&values[..]], |[x]| x * x));
@@ -178,6 +193,9 @@ pub fn squared_sum(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If shapes or types disagree.
 pub fn add_sign(grads: &Tensor, values: &Tensor, factor: f64) -> Result<()> {
+    if let Some(gpu) = grads.gpu() {
+        return cuda::optimizer::add_sign(gpu, grads, values, factor);
+    }
     same_length("add sign", &[grads, values])?;
     dispatch!(values, "add sign", T => {
         let values = read::<T>(values)?;
@@ -201,6 +219,9 @@ pub fn add_sign(grads: &Tensor, values: &Tensor, factor: f64) -> Result<()> {
 /// # Errors
 /// If the type or device has no kernel.
 pub fn row_std(table: &Tensor) -> Result<Tensor> {
+    if let Some(gpu) = table.gpu() {
+        return cuda::optimizer::row_std(gpu, table);
+    }
     let table = Frozen::<f64>::new(table)?;
     build::<f64, _>(table.rows, &Device::Cpu, |out| {
         for_each_range(out, |start, out| {
@@ -220,6 +241,9 @@ pub fn row_std(table: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If shapes or types disagree.
 pub fn std_penalty(rows: &Tensor, grads: &Tensor, mean: f64, variance: f64, factor: f64) -> Result<Tensor> {
+    if let Some(gpu) = rows.gpu() {
+        return cuda::optimizer::std_penalty(gpu, rows, grads, mean, variance, factor);
+    }
     let (count, channels) = rows.dims2()?;
     same_length("deviation penalty", &[rows, grads])?;
     dispatch!(rows, "deviation penalty", T => {

@@ -5,7 +5,7 @@
 //! so that it costs no pass of its own over a full-size tensor.
 
 use crate::{
-    Device, Result, Tensor,
+    Device, Result, Tensor, cuda,
     element::{Real, dispatch, vectorized},
     frozen::Frozen,
     matrix::{Matrix, Target, multiply, multiply_transposed},
@@ -43,6 +43,9 @@ pub struct Init<'a> {
 /// If shapes, types or devices disagree.
 pub fn linear(terms: &[Term], init: Init) -> Result<Tensor> {
     let first = first_term(terms)?;
+    if let Some(gpu) = first.input.gpu() {
+        return cuda::product::linear(gpu, terms, init);
+    }
     let channels = first.weight.dim(0)?;
     dispatch!(first.input, "linear", T => {
         let products = terms.iter().map(|t| Product::<T>::rows(t, Side::Transposed)).collect::<Result<Vec<_>>>()?;
@@ -57,6 +60,9 @@ pub fn linear(terms: &[Term], init: Init) -> Result<Tensor> {
 /// If shapes, types or devices disagree.
 pub fn linear_backward(terms: &[Term], residual: Option<&Tensor>) -> Result<Tensor> {
     let first = first_term(terms)?;
+    if let Some(gpu) = first.input.gpu() {
+        return cuda::product::linear_backward(gpu, terms, residual);
+    }
     let channels = first.weight.elem_count() / first.weight.dim(0)?;
     dispatch!(first.input, "linear backward", T => {
         let products = terms.iter().map(|t| Product::<T>::rows(t, Side::Plain)).collect::<Result<Vec<_>>>()?;
@@ -73,6 +79,9 @@ pub fn linear_backward(terms: &[Term], residual: Option<&Tensor>) -> Result<Tens
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn convolve(patches: &Term, window: Window, points: &[Term], init: Init) -> Result<Tensor> {
+    if let Some(gpu) = patches.input.gpu() {
+        return cuda::product::convolve(gpu, patches, window, points, init);
+    }
     let (batch, height, width, _) = patches.input.dims4()?;
     let shape = vec![batch, window.output(height), window.output(width), patches.weight.dim(0)?];
     dispatch!(patches.input, "convolution", T => {
@@ -93,6 +102,9 @@ pub fn convolve(patches: &Term, window: Window, points: &[Term], init: Init) -> 
 /// If shapes, types or devices disagree.
 pub fn convolve_backward(terms: &[Term], window: Window, height: usize, width: usize) -> Result<Tensor> {
     let first = first_term(terms)?;
+    if let Some(gpu) = first.input.gpu() {
+        return cuda::product::convolve_backward(gpu, terms, window, height, width);
+    }
     let channels = first.weight.elem_count() / first.weight.dim(0)? / window.taps();
     let shape = vec![first.input.dim(0)?, height, width, channels];
     dispatch!(first.input, "convolution backward", T => {
@@ -115,6 +127,9 @@ pub fn outer_add(target: &Tensor, a: &Tensor, b: &Tensor, scale: f64) -> Result<
 /// # Errors
 /// If shapes, types or devices disagree.
 pub fn outer_add_patches(target: &Tensor, a: &Tensor, b: &Tensor, scale: f64, window: Window) -> Result<()> {
+    if let Some(gpu) = a.gpu() {
+        return cuda::product::outer_add_patches(gpu, target, a, b, scale, window);
+    }
     dispatch!(a, "outer product", T => {
         let (values_a, values_b) = (read::<T>(a)?, read::<T>(b)?);
         let (positions, n) = rows_and_channels(a);

@@ -1,6 +1,6 @@
 //! Borrowing a tensor's numbers, and making a tensor of new ones: the only place that touches candle's storage.
 
-use crate::{Device, Real, Result, Tensor};
+use crate::{Device, Real, Result, Tensor, cuda};
 use candle_core::{CpuStorage, CudaStorage, Error, InplaceOp1, Layout, Shape, Storage, StorageRef, WithDType};
 use std::{cell::Cell, marker::PhantomData, ops::Deref};
 
@@ -100,6 +100,9 @@ impl<T: Real, F: FnOnce(&mut [T])> InplaceOp1 for Update<T, F> {
 /// If the shapes or types differ.
 pub fn accumulate(target: &Tensor, source: &Tensor) -> Result<()> {
     same_shape("accumulate", target, source)?;
+    if let Some(gpu) = target.gpu() {
+        return cuda::arrange::accumulate(gpu, target, source);
+    }
     crate::element::dispatch!(target, "accumulate", T => {
         let source = read::<T>(source)?;
         write::<T>(target, |target| target.iter_mut().zip(&*source).for_each(|(t, s)| *t += *s))
@@ -111,6 +114,9 @@ pub fn accumulate(target: &Tensor, source: &Tensor) -> Result<()> {
 /// # Errors
 /// If the tensor cannot be written.
 pub fn scale_in_place(target: &Tensor, factor: f64) -> Result<()> {
+    if let Some(gpu) = target.gpu() {
+        return cuda::arrange::scale_in_place(gpu, target, factor);
+    }
     crate::element::dispatch!(target, "scale in place", T => {
         let factor = T::from_f64(factor);
         write::<T>(target, |target| target.iter_mut().for_each(|t| *t *= factor))
@@ -122,6 +128,9 @@ pub fn scale_in_place(target: &Tensor, factor: f64) -> Result<()> {
 /// # Errors
 /// If the tensor cannot be written.
 pub fn clear(target: &Tensor) -> Result<()> {
+    if let Some(gpu) = target.gpu() {
+        return gpu.clear(target);
+    }
     crate::element::dispatch!(target, "clear", T => write::<T>(target, |target| target.fill(T::ZERO)))
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod captioner;
 mod checkpoint;
+mod cuda;
 mod demo;
 mod page;
 mod parity;
@@ -41,6 +42,8 @@ enum Command {
     },
     /// Time training steps on random weights and print one line of JSON.
     Bench(bench::Bench),
+    /// Compile the GPU's kernels for every chip, and put the program beside them; needs no GPU.
+    CudaBuild(cuda::CudaBuild),
     /// Run every check of the project.
     Test,
     /// Write the schemas that follow from the Rust types.
@@ -77,6 +80,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Parity { case, out, cuda } => parity::run(&case, &out, cuda),
         Command::Bench(bench) => bench.run(),
+        Command::CudaBuild(build) => build.run(),
         Command::Test => test::run(),
         Command::Sync => sync::write(&test::root()),
         Command::Page => page::write(&test::root()),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, with all of its own set-up.
 
-use crate::{browser, page, sync, tidy};
+use crate::{browser, cuda, page, sync, tidy};
 use anyhow::{Context, Result, bail};
 use std::{
     env,
@@ -24,6 +24,9 @@ pub fn run() -> Result<()> {
     tests.args(["test", "--release", "--workspace", "--quiet"]).current_dir(&root);
     status(tests.env(LIBRARY, library(&root)?).env("CONCEPTD_REAL", photographs(&root, &python)?))?;
     golden_cases(&root)?;
+    if cfg!(target_os = "linux") {
+        cuda::test_kernels(&root)?;
+    }
     journeys(&root)
 }
 

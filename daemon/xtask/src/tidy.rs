@@ -32,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "concept",
             "dataset",
             "diffusion",
+            "kernels",
             "models",
             "preparation",
             "protocol",

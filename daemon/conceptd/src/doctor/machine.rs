@@ -1,15 +1,10 @@
 //! Whether port, disk, memory, processor and graphics card are up to the work.
 
 use crate::table::size;
-use protocol::Check;
+use kernels::cuda::{self, Description};
+use protocol::{Check, Device};
 use server::{Beacon, Config, Home, platform};
-use std::{
-    net::TcpListener,
-    process::{Command, Stdio},
-    sync::mpsc::channel,
-    thread,
-    time::Duration,
-};
+use std::{net::TcpListener, path::PathBuf, sync::mpsc::channel, thread, time::Duration};
 
 /// What a graphics driver may take to say its name; a broken one never does.
 const DRIVER: Duration = Duration::from_secs(10);
@@ -120,36 +115,49 @@ fn vectors() -> Vec<&'static str> {
 }
 
 /// The graphics card, and whether it is used.
-pub fn graphics() -> Check {
+pub fn graphics(wanted: Device) -> Check {
     const NAME: &str = "graphics card";
-    match driver() {
-        None => Check::ok(NAME, "this build trains on the processor (no CUDA); no NVIDIA driver was found"),
-        Some(Ok(card)) => Check::warn(
-            NAME,
-            format!("{card} is there, but this build has no CUDA and trains on the processor"),
-            "there is no build with CUDA yet",
-        ),
-        Some(Err(error)) => {
-            Check::warn(NAME, format!("nvidia-smi: {error}"), "mend the driver; this build does not need it")
+    let (tell, heard) = channel();
+    // A broken driver may never answer.
+    thread::spawn(move || tell.send(cuda::describe()));
+    match heard.recv_timeout(DRIVER) {
+        Err(_) => Check::warn(NAME, "the NVIDIA driver does not answer", "restart the machine, or mend the driver"),
+        Ok(Err(why)) if wanted == Device::Cuda => {
+            Check::fail(NAME, why.to_string(), "install NVIDIA's driver, or set device = \"auto\" in config.toml")
+        }
+        Ok(Err(why)) => Check::ok(NAME, format!("{why}; concepts are learnt on the processor")),
+        Ok(Ok(_)) if wanted == Device::Cpu => Check::ok(NAME, "left alone: device = \"cpu\" is set"),
+        Ok(Ok(gpus)) => {
+            gpus.first().map_or_else(|| Check::ok(NAME, "none"), |gpu| fitness(NAME, gpu, cuda::image::path()))
         }
     }
 }
 
-/// Name and driver of the card, as the driver's own tool says; `None` where there is no such tool.
-fn driver() -> Option<Result<String, String>> {
-    let mut command = Command::new("nvidia-smi");
-    command.args(["--query-gpu=name,driver_version", "--format=csv,noheader"]);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
-    let (tell, heard) = channel();
-    thread::spawn(move || tell.send(child.wait_with_output()));
-    Some(match heard.recv_timeout(DRIVER) {
-        Err(_) => Err("it does not answer".into()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(output)) => {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().replace('\n', "; ");
-            if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stdout)) }
-        }
-    })
+/// What CUDA version the kernels need of a driver.
+const LEAST_DRIVER: i32 = 13_000;
+
+fn fitness(name: &'static str, gpu: &Description, kernels: PathBuf) -> Check {
+    let (chip, driver) = (gpu.capability, gpu.driver);
+    let found = format!(
+        "{} with {}, compute capability {}.{}, driver for CUDA {}.{}",
+        gpu.name,
+        size(gpu.memory as u64),
+        chip / 10,
+        chip % 10,
+        driver / 1000,
+        driver % 1000 / 10
+    );
+    if chip < cuda::LEAST_CAPABILITY {
+        return Check::warn(name, found, "the least is 7.5 (RTX 20, GTX 16); concepts are learnt on the processor");
+    }
+    if driver < LEAST_DRIVER {
+        return Check::warn(name, found, "update NVIDIA's driver to 580 or newer; until then the processor is used");
+    }
+    if !kernels.exists() {
+        let what = format!("put {} there; until then the processor is used", kernels.display());
+        return Check::warn(name, format!("{found}; its kernels are missing"), what);
+    }
+    Check::ok(name, found)
 }
 
 #[cfg(test)]
@@ -177,6 +185,26 @@ mod tests {
         assert!(address(&Config::default()).is_none());
         let open = Config { address: [0, 0, 0, 0].into(), ..Config::default() };
         assert!(address(&open).is_some_and(|check| check.verdict == Verdict::Warn));
+    }
+
+    #[test]
+    fn a_card_is_judged_by_chip_driver_and_kernels() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kernels = folder.path().join("kernels");
+        let gpu = Description {
+            name: "card".into(),
+            capability: 86,
+            memory: 8 << 30,
+            driver: 13_000,
+            ..Description::default()
+        };
+        let verdict = |gpu: &Description| fitness("card", gpu, kernels.clone()).verdict;
+        assert_eq!(verdict(&gpu), Verdict::Warn, "without kernels");
+        std::fs::write(&kernels, "x").expect("written");
+        assert_eq!(verdict(&gpu), Verdict::Ok);
+        assert_eq!(verdict(&Description { capability: 61, ..gpu.clone() }), Verdict::Warn);
+        let old = fitness("card", &Description { driver: 12_060, ..gpu }, kernels.clone());
+        assert!(old.found.contains("CUDA 12.6") && old.verdict == Verdict::Warn, "{}", old.found);
     }
 
     #[test]

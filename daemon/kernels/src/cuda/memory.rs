@@ -8,6 +8,8 @@ use candle_core::Error;
 use cudarc::driver::result;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the error begins that says there is too little.
+pub const OUT_OF_MEMORY: &str = "out of memory on the GPU";
 /// What a piece is a multiple of; addresses too.
 const GRAIN: usize = 512;
 /// The driver is asked for at least so much.
@@ -64,7 +66,7 @@ impl Pool {
             if !self.grow(bytes) {
                 let Usage { used, limit, reserved, .. } = self.usage;
                 return Err(Error::Msg(format!(
-                    "out of memory on the GPU: {} MiB more are needed, {} MiB of {} MiB are in use ({} MiB reserved)",
+                    "{OUT_OF_MEMORY}: {} MiB more are needed, {} MiB of {} MiB are in use ({} MiB reserved)",
                     bytes >> 20,
                     used >> 20,
                     limit >> 20,

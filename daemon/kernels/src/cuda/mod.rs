@@ -3,26 +3,22 @@
 //! Nothing here is linked: `libcuda` is looked for when a GPU is asked for, and the kernels are a file beside the
 //! program, so that the same binary starts on machines with neither. No other library of CUDA's is used.
 
+pub mod activation;
+pub mod arrange;
+pub mod attention;
+mod columns;
+pub mod dora;
+mod elements;
+pub mod embedding;
 pub mod image;
+pub mod loss;
 mod memory;
+pub mod norm;
+pub mod optimizer;
+pub mod product;
 mod slice;
-pub mod arrange {
-    use super::*;
-    pub fn copy_strided(_: &Gpu, _: &Slice, _: usize, _: &[usize], _: &[usize]) -> Result<Tensor> {
-        todo!()
-    }
-    pub fn cast(_: &Gpu, _: &Tensor, _: DType) -> Result<Tensor> {
-        todo!()
-    }
-}
-pub mod dora {
-    use super::*;
-    pub fn div(_: &Gpu, _: &Tensor, _: &Tensor) -> Result<Tensor> {
-        todo!()
-    }
-}
 
-pub use memory::Usage;
+pub use memory::{OUT_OF_MEMORY, Usage};
 pub use slice::Slice;
 
 use crate::{Device, Result, Tensor};
@@ -44,7 +40,7 @@ use std::{
 pub const LEAST_CAPABILITY: u32 = 75;
 
 /// What is known of a GPU before anything is allocated on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Description {
     /// As the driver names it.
     pub name: String,
@@ -54,8 +50,10 @@ pub struct Description {
     pub memory: usize,
     /// The CUDA version that the driver speaks: 13000 for 13.0.
     pub driver: i32,
-    multiprocessors: u32,
-    shared_limit: u32,
+    /// Multiprocessors, by which work is cut to size.
+    pub multiprocessors: u32,
+    /// Bytes of shared memory that a block may ask for.
+    pub shared_limit: u32,
 }
 
 /// An opened GPU with one stream of work. Clones are the same one.
