@@ -4,7 +4,7 @@ use crate::Plan;
 use diffusion::{
     checkpoint::{Architecture, tensors},
     lora::Targets,
-    plan::{StepShape, saved_bytes, trainable_values, weight_bytes},
+    plan::{StepShape, Storage, saved_bytes, trainable_values, weight_bytes},
 };
 
 /// The program itself, pictures in flight and buffers of products.
@@ -29,7 +29,7 @@ pub fn predicted(plan: &Plan, architecture: &Architecture) -> (u64, u64) {
             text: true,
             recompute,
         };
-        saved_bytes(architecture, &shape)
+        saved_bytes(architecture, &shape, candle_core::DType::F32)
     };
     let recompute = saved(1, false) > crate::run::ACTIVATIONS;
     let batch = (crate::run::ACTIVATIONS / saved(1, recompute).max(1)).clamp(1, recipe.batch_size);
@@ -38,6 +38,7 @@ pub fn predicted(plan: &Plan, architecture: &Architecture) -> (u64, u64) {
     // The VAE is gone when training begins, and its activations with it.
     let vae = tensors(architecture).into_iter().filter(|(key, _)| key.starts_with("first_stage_model."));
     let vae = vae.map(|(_, shape)| shape.iter().product::<usize>() * size_of::<f32>()).sum::<usize>();
-    let training = weight_bytes(architecture, size_of::<f32>()) + saved(batch, recompute) + state;
+    let weights = weight_bytes(architecture, &Storage::CPU);
+    let training = weights.unet + weights.text + saved(batch, recompute) + state;
     ((training.max(vae) + REST) as u64, trained as u64)
 }

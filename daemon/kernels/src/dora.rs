@@ -5,6 +5,7 @@ use crate::{
     element::dispatch,
     frozen::Frozen,
     matrix::{Matrix, Target, multiply},
+    quantized::Weight,
     view::{build, read, rows_and_channels},
 };
 use candle_core::Error;
@@ -89,7 +90,7 @@ pub fn add_init(x: &Tensor, init: Init) -> Result<Tensor> {
 ///
 /// # Errors
 /// If shapes or types disagree.
-pub fn row_norms(weight: &Tensor, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
+pub fn row_norms(weight: Weight, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
     if let Some(gpu) = up.gpu() {
         return cuda::dora::row_norms(gpu, weight, up, down, scale);
     }

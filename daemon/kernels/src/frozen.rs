@@ -1,9 +1,10 @@
 //! Matrices of frozen weights, which may be stored more narrowly than they are used and are widened tile by tile.
 
 use crate::{
-    Result, Tensor,
+    Result,
     element::Real,
     matrix::Matrix,
+    quantized::{Packed, Weight},
     view::{Slice, read},
 };
 use candle_core::DType;
@@ -22,20 +23,28 @@ enum Values<'a, T> {
     Single(Slice<'a, f32>),
     Bf16(Slice<'a, bf16>),
     F16(Slice<'a, f16>),
+    Packed(Packed<'a>),
 }
 
 impl<'a, T: Real> Frozen<'a, T> {
     /// Reads a weight of any rank as `[first axis, all others]`.
-    pub fn new(weight: &'a Tensor) -> Result<Self> {
-        let rows = weight.dims().first().copied().unwrap_or(1);
-        let cols = weight.elem_count() / rows.max(1);
-        let values = match weight.dtype() {
-            DType::BF16 => Values::Bf16(read(weight)?),
-            DType::F16 => Values::F16(read(weight)?),
-            DType::F32 if T::DTYPE != DType::F32 => Values::Single(read(weight)?),
-            _ => Values::Native(read(weight)?),
+    pub fn new(weight: impl Into<Weight<'a>>) -> Result<Self> {
+        let weight = weight.into();
+        let values = match weight {
+            Weight::Quantized(matrix) => Values::Packed(Packed::new(matrix)?),
+            Weight::Plain(tensor) => match tensor.dtype() {
+                DType::BF16 => Values::Bf16(read(tensor)?),
+                DType::F16 => Values::F16(read(tensor)?),
+                DType::F32 if T::DTYPE != DType::F32 => Values::Single(read(tensor)?),
+                _ => Values::Native(read(tensor)?),
+            },
         };
-        Ok(Self { values, rows, cols })
+        Ok(Self { values, rows: weight.rows(), cols: weight.cols() })
+    }
+
+    /// The same values as one row.
+    pub fn flat(self) -> Self {
+        Self { rows: 1, cols: self.rows * self.cols, ..self }
     }
 
     /// Whether reading a block costs a conversion, so that blocks should not be read twice.
@@ -61,6 +70,7 @@ impl<'a, T: Real> Frozen<'a, T> {
                 Values::Bf16(values) => values[span].convert_to_f32_slice(&mut wide),
                 Values::F16(values) => values[span].convert_to_f32_slice(&mut wide),
                 Values::Single(values) => wide.copy_from_slice(&values[span]),
+                Values::Packed(values) => values.read(r, col, &mut wide),
                 Values::Native(_) => unreachable!("bug: handled above"),
             }
             scratch.extend(wide.iter().map(|&x| T::from_f64(f64::from(x))));

@@ -3,7 +3,8 @@
 //! Conventions that every function here keeps:
 //!
 //! - Activations are channels-last: `[batch, tokens, channels]` or `[batch, height, width, channels]`, contiguous, in the
-//!   compute type (`f32`; `f64` in gradient checks). Frozen weights may also be stored as `bf16` or `f16`.
+//!   compute type (`f32`; `f64` in gradient checks). Frozen weights may also be stored as `bf16` or `f16`,
+//!   frozen matrices in eight or four bits ([`Quantized`]).
 //! - A backward function returns the gradient of the *input*. Weights are frozen, so they have no gradient; the few
 //!   trainable matrices receive theirs through [`outer_add`], which adds in place.
 //! - Work is split by the shapes alone, never by the number of threads: the same inputs give the same bytes on one
@@ -26,6 +27,7 @@ mod optimizer;
 mod parallel;
 mod patches;
 mod product;
+mod quantized;
 mod tensor;
 mod view;
 
@@ -46,6 +48,7 @@ pub use optimizer::{
 };
 pub use patches::Window;
 pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
+pub use quantized::{NF4_BLOCK, NF4_LEVELS, Quantization, Quantized, Weight};
 pub use tensor::{Device, Tensor, first_gpu};
 pub use view::{accumulate, clear, read, scale_in_place, write};
 

@@ -11,6 +11,7 @@ use crate::{
     matrix::{Matrix, Target, multiply, multiply_transposed},
     parallel::{Shared, for_each},
     patches::{Source, Window},
+    quantized::Weight,
     view::{Slice, build, read, rows_and_channels, with_channels, write},
 };
 use candle_core::Error;
@@ -20,8 +21,8 @@ use candle_core::Error;
 pub struct Term<'a> {
     /// `[..., in]` forward; the gradient `[..., out]` backward.
     pub input: &'a Tensor,
-    /// `[out, in]`, or `[out, kernel * kernel * in]` under a window.
-    pub weight: &'a Tensor,
+    /// `[out, in]`, or `[out, kernel * kernel * in]` under a window; plain or quantized.
+    pub weight: Weight<'a>,
     /// Factor of this product.
     pub scale: f64,
 }
@@ -46,7 +47,7 @@ pub fn linear(terms: &[Term], init: Init) -> Result<Tensor> {
     if let Some(gpu) = first.input.gpu() {
         return cuda::product::linear(gpu, terms, init);
     }
-    let channels = first.weight.dim(0)?;
+    let channels = first.weight.rows();
     dispatch!(first.input, "linear", T => {
         let products = terms.iter().map(|t| Product::<T>::rows(t, Side::Transposed)).collect::<Result<Vec<_>>>()?;
         sum_products(with_channels(first.input, channels), first.input.device(), &products, init)
@@ -63,7 +64,7 @@ pub fn linear_backward(terms: &[Term], residual: Option<&Tensor>) -> Result<Tens
     if let Some(gpu) = first.input.gpu() {
         return cuda::product::linear_backward(gpu, terms, residual);
     }
-    let channels = first.weight.elem_count() / first.weight.dim(0)?;
+    let channels = first.weight.cols();
     dispatch!(first.input, "linear backward", T => {
         let products = terms.iter().map(|t| Product::<T>::rows(t, Side::Plain)).collect::<Result<Vec<_>>>()?;
         let init = Init { residual, ..Init::default() };
@@ -83,7 +84,7 @@ pub fn convolve(patches: &Term, window: Window, points: &[Term], init: Init) -> 
         return cuda::product::convolve(gpu, patches, window, points, init);
     }
     let (batch, height, width, _) = patches.input.dims4()?;
-    let shape = vec![batch, window.output(height), window.output(width), patches.weight.dim(0)?];
+    let shape = vec![batch, window.output(height), window.output(width), patches.weight.rows()];
     dispatch!(patches.input, "convolution", T => {
         let mut products = vec![Product::<T>::patches(patches, window)?];
         for term in points {
@@ -105,7 +106,7 @@ pub fn convolve_backward(terms: &[Term], window: Window, height: usize, width: u
     if let Some(gpu) = first.input.gpu() {
         return cuda::product::convolve_backward(gpu, terms, window, height, width);
     }
-    let channels = first.weight.elem_count() / first.weight.dim(0)? / window.taps();
+    let channels = first.weight.cols() / window.taps();
     let shape = vec![first.input.dim(0)?, height, width, channels];
     dispatch!(first.input, "convolution backward", T => {
         let products = terms.iter().map(|t| Product::<T>::spread(t, window, height, width)).collect::<Result<Vec<_>>>()?;
@@ -211,9 +212,10 @@ impl<'a, T: Real> Product<'a, T> {
     fn checked(term: &Term<'a>, source: Source, weight: Frozen<'a, T>, side: Side, inner: usize) -> Result<Self> {
         if source.channels != inner {
             return Err(Error::Msg(format!(
-                "product: input {:?} does not fit weight {:?}",
+                "product: input {:?} does not fit weight [{}, {}]",
                 term.input.shape(),
-                term.weight.shape()
+                weight.rows,
+                weight.cols
             )));
         }
         Ok(Self { input: read(term.input)?, source, weight, side, scale: T::from_f64(term.scale) })

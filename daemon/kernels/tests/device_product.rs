@@ -2,12 +2,8 @@
 
 use candle_core::{DType, Result};
 use kernels::{
-    Device, Init, Tensor, Term, Window,
-    cuda::{
-        Gpu,
-        product::{Kind, Product, Side, View, Weight, sum},
-    },
-    linear, linear_backward, outer_add, outer_add_patches,
+    Device, Init, Quantization, Quantized, Tensor, Term, Weight, Window, cuda::Gpu, linear, linear_backward, outer_add,
+    outer_add_patches,
 };
 
 const TYPES: [DType; 3] = [DType::F32, DType::BF16, DType::F16];
@@ -71,8 +67,8 @@ fn linear_maps_are_those_of_the_cpu() -> Result<()> {
                 let (sample, residual) = (pair(&[2, columns], 6, dtype)?, pair(&[2, rows, columns], 7, dtype)?);
                 let run = |pick: fn(&Pair) -> &Tensor, full: bool| {
                     let terms = [
-                        Term { input: pick(&x), weight: pick(&w), scale: 1.0 },
-                        Term { input: pick(&p), weight: pick(&up), scale: 0.75 },
+                        Term { input: pick(&x), weight: pick(&w).into(), scale: 1.0 },
+                        Term { input: pick(&p), weight: pick(&up).into(), scale: 0.75 },
                     ];
                     let init = Init {
                         bias: Some(pick(&bias)),
@@ -111,7 +107,7 @@ fn input_gradients_of_linear_maps_are_those_of_the_cpu() -> Result<()> {
                 let terms: Vec<Term> = parts
                     .iter()
                     .flatten()
-                    .map(|(dy, w, scale)| Term { input: pick(dy), weight: pick(w), scale: *scale })
+                    .map(|(dy, w, scale)| Term { input: pick(dy), weight: pick(w).into(), scale: *scale })
                     .collect();
                 linear_backward(&terms, beside.then(|| pick(&residual)))
             };
@@ -147,15 +143,15 @@ fn convolutions_and_their_gradients_are_those_of_the_cpu() -> Result<()> {
                         per_sample: Some(pick(&sample)),
                         residual: Some(pick(&residual)),
                     };
-                    let patches = Term { input: pick(&x), weight: pick(&w), scale: 1.0 };
-                    let point = Term { input: pick(&p), weight: pick(&up), scale: 0.5 };
+                    let patches = Term { input: pick(&x), weight: pick(&w).into(), scale: 1.0 };
+                    let point = Term { input: pick(&p), weight: pick(&up).into(), scale: 0.5 };
                     kernels::convolve(&patches, window, &[point], init)
                 };
                 assert_same(&forward(|p| &p.device)?, &forward(|p| &p.host)?, dtype, &what)?;
                 let backward = |pick: fn(&Pair) -> &Tensor| {
                     let terms = [
-                        Term { input: pick(&dy), weight: pick(&w), scale: 1.0 },
-                        Term { input: pick(&p), weight: pick(&down), scale: 2.0 },
+                        Term { input: pick(&dy), weight: pick(&w).into(), scale: 1.0 },
+                        Term { input: pick(&p), weight: pick(&down).into(), scale: 2.0 },
                     ];
                     kernels::convolve_backward(&terms, window, height, width)
                 };
@@ -199,99 +195,45 @@ fn outer_products_are_those_of_the_cpu() -> Result<()> {
     Ok(())
 }
 
-/// A quantised matrix: what lies on the GPU, and the same numbers in f32.
-struct Quantised {
-    values: Tensor,
-    scales: Tensor,
-    wide: Tensor,
-    weight: Weight,
+/// A quantized matrix on the GPU, and the numbers that kernels of `dtype` make of it, in f32.
+fn quantized(kind: Quantization, rows: usize, columns: usize, dtype: DType) -> Result<(Quantized, Tensor)> {
+    let packed = Quantized::new(&single(&[rows, columns], 9, DType::F32)?.host, kind)?;
+    let wide = packed.widen()?.to_dtype(dtype)?.to_dtype(DType::F32)?;
+    Ok((packed.to_device(&Device::Cuda(gpu()))?, wide))
 }
 
-const LEVELS: [f32; 16] = [
-    -1.0,
-    -0.696_192_8,
-    -0.525_073_05,
-    -0.394_917_5,
-    -0.284_441_38,
-    -0.184_773_43,
-    -0.091_050_036,
-    0.0,
-    0.079_580_3,
-    0.160_930_2,
-    0.246_112_3,
-    0.337_915_24,
-    0.440_709_83,
-    0.562_617,
-    0.722_956_84,
-    1.0,
-];
-
-/// Factors are powers of two, so that int8 is exact in every type.
-fn quantised(kind: Kind, rows: usize, columns: usize) -> Result<Quantised> {
-    let device = Device::Cuda(gpu());
-    let count = rows * columns;
-    let code = |i: usize| (i * 7919 + i / 13) % 251;
-    let factor = |i: usize| 2.0_f32.powi((i % 5) as i32 - 9);
-    let (bytes, factors, wide): (Vec<u8>, Vec<f32>, Vec<f32>) = match kind {
-        Kind::Int8 => (
-            (0..count).map(|i| (code(i) as i32 - 125) as i8 as u8).collect(),
-            (0..rows).map(factor).collect(),
-            (0..count).map(|i| (code(i) as f32 - 125.0) * factor(i / columns)).collect(),
-        ),
-        _ => (
-            (0..count.div_ceil(2)).map(|i| (code(2 * i) % 16 + code(2 * i + 1) % 16 * 16) as u8).collect(),
-            (0..count.div_ceil(64)).map(factor).collect(),
-            (0..count).map(|i| LEVELS[code(i) % 16] * factor(i / 64)).collect(),
-        ),
-    };
-    let (values, scales) =
-        (Tensor::from_slice(&bytes, bytes.len(), &device)?, Tensor::from_slice(&factors, factors.len(), &device)?);
-    let weight = Weight { kind, address: values.address(), scales: scales.address(), rows, columns };
-    Ok(Quantised { values, scales, wide: Tensor::from_vec(wide, (rows, columns), &Device::Cpu)?, weight })
+fn term<'a>(input: &'a Tensor, weight: Weight<'a>, scale: f64) -> Term<'a> {
+    Term { input, weight, scale }
 }
 
 #[test]
 #[ignore = "needs a GPU or the emulator"]
-fn quantised_weights_are_widened_where_they_are_read() -> Result<()> {
+fn quantized_weights_are_widened_where_they_are_read() -> Result<()> {
     for dtype in TYPES {
-        for kind in [Kind::Int8, Kind::Nf4] {
+        for kind in [Quantization::Int8, Quantization::Nf4] {
             for (rows, inner, columns) in [(300, 320, 200), (70, 63, 45), (3, 1280, 320), (130, 128, 32)] {
-                let w = quantised(kind, columns, inner)?;
-                assert!(w.values.elem_count() > 0 && w.scales.elem_count() > 0);
-                let rounded = w.wide.to_dtype(dtype)?.to_dtype(DType::F32)?;
+                let (packed, wide) = quantized(kind, columns, inner, dtype)?;
                 let (x, dy) = (pair(&[rows, inner], 1, dtype)?, pair(&[rows, columns], 2, dtype)?);
                 let (p, up) = (pair(&[rows, 16], 3, dtype)?, single(&[columns, 16], 4, dtype)?);
                 let what = format!("{kind:?} {rows} x {inner} x {columns}");
-                let products = [
-                    Product { input: &x.device, view: View::Rows, weight: w.weight, scale: 1.0 },
-                    Product { input: &p.device, view: View::Rows, weight: Weight::of(&up.device, dtype)?, scale: 0.5 },
-                ];
-                let ours = sum(&gpu(), &[rows, columns], Side::Transposed, &products, Init::default())?;
-                let terms = [
-                    Term { input: &x.host, weight: &rounded, scale: 1.0 },
-                    Term { input: &p.host, weight: &up.host, scale: 0.5 },
-                ];
-                assert_same(&ours, &linear(&terms, Init::default())?, dtype, &what)?;
-                let back = [Product { input: &dy.device, view: View::Rows, weight: w.weight, scale: 1.5 }];
-                let ours = sum(&gpu(), &[rows, inner], Side::Plain, &back, Init::default())?;
-                let term = Term { input: &dy.host, weight: &rounded, scale: 1.5 };
-                assert_same(&ours, &linear_backward(&[term], None)?, dtype, &format!("backward {what}"))?;
+                let terms = [term(&x.device, (&packed).into(), 1.0), term(&p.device, (&up.device).into(), 0.5)];
+                let right = [term(&x.host, (&wide).into(), 1.0), term(&p.host, (&up.host).into(), 0.5)];
+                let (ours, right) = (linear(&terms, Init::default())?, linear(&right, Init::default())?);
+                assert_same(&ours, &right, dtype, &what)?;
+                let ours = linear_backward(&[term(&dy.device, (&packed).into(), 1.5)], None)?;
+                let right = linear_backward(&[term(&dy.host, (&wide).into(), 1.5)], None)?;
+                assert_same(&ours, &right, dtype, &format!("backward {what}"))?;
             }
             // Under a window, through both sides.
-            let (x, w) = (pair(&[1, 10, 9, 64], 1, dtype)?, quantised(kind, 40, 9 * 64)?);
-            let rounded = w.wide.to_dtype(dtype)?.to_dtype(DType::F32)?;
-            let view = View::Patches(Window::SAME3);
-            let forward = [Product { input: &x.device, view, weight: w.weight, scale: 1.0 }];
-            let ours = sum(&gpu(), &[1, 10, 9, 40], Side::Transposed, &forward, Init::default())?;
-            let term = Term { input: &x.host, weight: &rounded, scale: 1.0 };
-            let right = kernels::convolve(&term, Window::SAME3, &[], Init::default())?;
+            let (x, (packed, wide)) = (pair(&[1, 10, 9, 64], 1, dtype)?, quantized(kind, 40, 9 * 64, dtype)?);
+            let forward =
+                |x: &Tensor, weight| kernels::convolve(&term(x, weight, 1.0), Window::SAME3, &[], Init::default());
+            let (ours, right) = (forward(&x.device, (&packed).into())?, forward(&x.host, (&wide).into())?);
             assert_same(&ours, &right, dtype, &format!("{kind:?} convolution"))?;
             let dy = pair(&[1, 10, 9, 40], 2, dtype)?;
-            let view = View::Spread(Window::SAME3, 10, 9);
-            let backward = [Product { input: &dy.device, view, weight: w.weight, scale: 1.0 }];
-            let ours = sum(&gpu(), &[1, 10, 9, 64], Side::Plain, &backward, Init::default())?;
-            let term = Term { input: &dy.host, weight: &rounded, scale: 1.0 };
-            let right = kernels::convolve_backward(&[term], Window::SAME3, 10, 9)?;
+            let backward =
+                |dy: &Tensor, weight| kernels::convolve_backward(&[term(dy, weight, 1.0)], Window::SAME3, 10, 9);
+            let (ours, right) = (backward(&dy.device, (&packed).into())?, backward(&dy.host, (&wide).into())?);
             assert_same(&ours, &right, dtype, &format!("{kind:?} convolution backward"))?;
         }
     }

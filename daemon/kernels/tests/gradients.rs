@@ -68,17 +68,18 @@ fn linear_passes_gradients_of_all_its_terms() -> Result<()> {
     let c = values(&[2, 37, 70], 5);
     let beside = values(&[2, 37, 24], 6);
     let forward = |x: &Tensor, h: &Tensor| {
-        let terms = [Term { input: x, weight: &w, scale: 1.0 }, Term { input: h, weight: &up, scale: 0.7 }];
+        let terms =
+            [Term { input: x, weight: (&w).into(), scale: 1.0 }, Term { input: h, weight: (&up).into(), scale: 0.7 }];
         let bias = values(&[70], 7);
         let residual = values(&[2, 37, 70], 8);
         let per_sample = values(&[2, 70], 9);
         kernels::linear(&terms, Init { bias: Some(&bias), residual: Some(&residual), per_sample: Some(&per_sample) })
     };
-    let dx = kernels::linear_backward(&[Term { input: &c, weight: &w, scale: 1.0 }], None)?;
+    let dx = kernels::linear_backward(&[Term { input: &c, weight: (&w).into(), scale: 1.0 }], None)?;
     check("linear x", &x, &dx, |x| Ok(dot(&c, &forward(x, &h)?)));
-    let dh = kernels::linear_backward(&[Term { input: &c, weight: &up, scale: 0.7 }], None)?;
+    let dh = kernels::linear_backward(&[Term { input: &c, weight: (&up).into(), scale: 0.7 }], None)?;
     check("linear low rank", &h, &dh, |h| Ok(dot(&c, &forward(&x, h)?)));
-    let with = kernels::linear_backward(&[Term { input: &c, weight: &w, scale: 1.0 }], Some(&beside))?;
+    let with = kernels::linear_backward(&[Term { input: &c, weight: (&w).into(), scale: 1.0 }], Some(&beside))?;
     assert!(difference(&with, &kernels::add(&dx, &beside)?) < 1e-12);
     Ok(())
 }
@@ -89,7 +90,7 @@ fn linear_agrees_with_a_plain_matrix_product() -> Result<()> {
     for rows in [1, 3, 64, 200, 700] {
         let (x, w, bias) = (values(&[rows, 150], 1), values(&[260, 150], 2), values(&[260], 3));
         let y = kernels::linear(
-            &[Term { input: &x, weight: &w, scale: 1.0 }],
+            &[Term { input: &x, weight: (&w).into(), scale: 1.0 }],
             Init { bias: Some(&bias), ..Init::default() },
         )?;
         let plain = x.host()?.matmul(&w.host()?.t()?)?.broadcast_add(&bias.host()?)?.into();
@@ -110,7 +111,7 @@ fn convolution_agrees_with_candles_and_passes_gradients() -> Result<()> {
         let (x, w) = (values(&[2, height, width, 5], 1), values(&[11, 5, 3, 3], 2));
         let flat = w.permute(&[0, 2, 3, 1])?.flatten_from(1)?;
         let forward = |x: &Tensor| {
-            let term = Term { input: x, weight: &flat, scale: 1.0 };
+            let term = Term { input: x, weight: (&flat).into(), scale: 1.0 };
             kernels::convolve(&term, window, &[], Init::default())
         };
         let y = forward(&x)?;
@@ -119,7 +120,12 @@ fn convolution_agrees_with_candles_and_passes_gradients() -> Result<()> {
         let plain = padded.conv2d(&w.host()?, 0, window.stride, 1, 1)?;
         assert!(difference(&kernels::to_channels_first(&y)?, &plain.into()) < 1e-12, "{window:?}");
         let c = values(y.dims(), 3);
-        let dx = kernels::convolve_backward(&[Term { input: &c, weight: &flat, scale: 1.0 }], window, height, width)?;
+        let dx = kernels::convolve_backward(
+            &[Term { input: &c, weight: (&flat).into(), scale: 1.0 }],
+            window,
+            height,
+            width,
+        )?;
         check("convolution x", &x, &dx, |x| Ok(dot(&c, &forward(x)?)));
     }
     Ok(())
@@ -132,14 +138,14 @@ fn outer_products_are_the_gradients_of_trainable_matrices() -> Result<()> {
     kernels::outer_add_patches(&target, &c, &x, 0.5, Window::SAME3)?;
     let dw = map(&target, |x| x - 1.0);
     check("convolution weight", &w, &dw, |w| {
-        let term = Term { input: &x, weight: w, scale: 0.5 };
+        let term = Term { input: &x, weight: w.into(), scale: 0.5 };
         Ok(dot(&c, &kernels::convolve(&term, Window::SAME3, &[], Init::default())?))
     });
     let (x, w, c) = (values(&[300, 70], 1), values(&[9, 70], 2), values(&[300, 9], 3));
     let dw = Tensor::zeros((9, 70), DType::F64, &Device::Cpu)?;
     kernels::outer_add(&dw, &c, &x, 1.0)?;
     check("linear weight", &w, &dw, |w| {
-        Ok(dot(&c, &kernels::linear(&[Term { input: &x, weight: w, scale: 1.0 }], Init::default())?))
+        Ok(dot(&c, &kernels::linear(&[Term { input: &x, weight: w.into(), scale: 1.0 }], Init::default())?))
     });
     Ok(())
 }

@@ -5,7 +5,7 @@ mod setup;
 
 use candle_core::DType;
 use diffusion::layer::Precision;
-use kernels::{Device, cuda::Gpu};
+use kernels::{Device, Quantization, cuda::Gpu};
 use setup::{Setup, flat, gradients, loss};
 use trainer::Rates;
 
@@ -14,7 +14,7 @@ fn gpu() -> Device {
 }
 
 fn precision(compute: DType) -> Precision {
-    Precision { compute, frozen: compute, device: gpu() }
+    Precision { compute, frozen: compute, quantized: None, device: gpu() }
 }
 
 fn norm(x: &[f64]) -> f64 {
@@ -49,6 +49,23 @@ fn gradients_of_the_whole_model_are_the_cpus() {
             println!("{compute:?}: gradients differ by {found:.1e} of their size");
             assert!(found < bound, "{compute:?}: {found}");
         }
+    }
+}
+
+#[test]
+#[ignore = "wants a GPU"]
+fn a_base_of_few_bits_is_the_cpus() {
+    for kind in [Quantization::Int8, Quantization::Nf4] {
+        let on = |precision: Precision| Setup {
+            targets: "all",
+            precision: Precision { quantized: Some(kind), ..precision },
+            ..Setup::new(synthetic::tiny_xl())
+        };
+        let (host, device) = (on(Precision::f32()), on(precision(DType::F32)));
+        let batch = host.batch(0, 1);
+        let expected = gradients(&mut host.trainer(), &[(&batch, 1.0)]);
+        let found = distance(&gradients(&mut device.trainer(), &[(&batch, 1.0)]), &expected);
+        assert!(found < 1e-5, "{kind:?}: {found}");
     }
 }
 

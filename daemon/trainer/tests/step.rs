@@ -13,15 +13,23 @@ use diffusion::{
     schedule::NoiseSchedule,
     tokenizer::{END, LENGTH, VOCABULARY},
 };
-use kernels::{Device, Tensor};
+use kernels::Quantization;
 use setup::{SIZE, Setup, flat, gradients, loss};
 use trainer::{Batch, Draw, Objective, Rates, Recipe, Rng, Trainables, Trainer};
 
 /// Adapters everywhere, in UNet and text encoders, and token rows: every kind of gradient by central differences in f64.
 #[test]
 fn the_gradient_of_the_whole_model_is_that_of_finite_differences() {
-    for (architecture, chunks) in [(synthetic::tiny_xl(), 1), (synthetic::tiny_15(), 1), (synthetic::tiny_xl(), 2)] {
-        let precision = Precision { compute: DType::F64, frozen: DType::F64, device: Device::Cpu };
+    let (xl, older) = (synthetic::tiny_xl, synthetic::tiny_15);
+    for (architecture, chunks, quantized) in [
+        (xl(), 1, None),
+        (older(), 1, None),
+        (xl(), 2, None),
+        // A quantized base is another base, and its gradients are as exact.
+        (xl(), 1, Some(Quantization::Nf4)),
+        (older(), 1, Some(Quantization::Int8)),
+    ] {
+        let precision = Precision { compute: DType::F64, frozen: DType::F64, ..Precision::f32() }.with(quantized);
         let setup = Setup { targets: "all", text: true, precision, chunks, ..Setup::new(architecture) };
         let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
         let analytic = gradients(&mut trainer, &[(&batch, 1.0)]);
@@ -29,7 +37,8 @@ fn the_gradient_of_the_whole_model_is_that_of_finite_differences() {
         let values = trainer.trainables().parameters.values().clone();
         let entries = trainer.trainables().parameters.entries().to_vec();
         // One element of every seventh tensor and of each token table, so that every kind of layer comes up.
-        let chosen = entries.iter().enumerate().filter(|(i, e)| i % 7 == 0 || e.name.starts_with("tokens"));
+        let each = if quantized.is_none() { 7 } else { 29 };
+        let chosen = entries.iter().enumerate().filter(|(i, e)| i % each == 0 || e.name.starts_with("tokens"));
         for (i, entry) in chosen {
             let at = entry.start + (i * 131) % entry.range().len();
             let mut with = |delta: f64| {
@@ -53,6 +62,38 @@ fn recomputation_changes_no_bit() {
     let kept = gradients(&mut setup.trainer(), &[(&batch, 1.0)]);
     let setup = Setup { recompute: true, ..setup };
     assert_eq!(kept, gradients(&mut setup.trainer(), &[(&batch, 1.0)]));
+}
+
+#[test]
+fn a_quantized_base_predicts_nearly_the_same_and_recomputes_no_bit_otherwise() {
+    // DoRA reads the rows of what it corrects.
+    for (architecture, dora) in [(synthetic::tiny_xl(), false), (synthetic::tiny_15(), true)] {
+        let predicted = |quantized, recompute| {
+            let precision = Precision::f32().with(quantized);
+            let setup = Setup { targets: "all", precision, recompute, dora, ..Setup::new(architecture.clone()) };
+            let (mut trainer, batch) = (setup.trainer(), setup.batch(0, 2));
+            let (losses, pass) = trainer.forward(&batch, true).expect("a forward pass");
+            trainer.backward(&batch, pass, 1.0).expect("a backward pass");
+            (flat(&losses.prediction), flat(trainer.gradients().values()))
+        };
+        let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let apart = |a: &[f64], b: &[f64]| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()) / norm(a);
+        let (plain, gradient) = predicted(None, false);
+        // Weights are off by some 0.5 % and 9 % of their size; dozens of random layers in a row make four times that of it.
+        for (kind, prediction_off, gradient_off) in [(Quantization::Int8, 0.03, 0.06), (Quantization::Nf4, 0.5, 1.0)] {
+            let (few, few_gradient) = predicted(Some(kind), false);
+            let off = (apart(&plain, &few), apart(&gradient, &few_gradient));
+            println!(
+                "{} {kind:?}: prediction off by {:.4}, gradient by {:.4}",
+                architecture.family.name(),
+                off.0,
+                off.1
+            );
+            assert!(off.0 > 0.0 && off.0 < prediction_off, "{kind:?}: the prediction is off by {}", off.0);
+            assert!(off.1 > 0.0 && off.1 < gradient_off, "{kind:?}: the gradient is off by {}", off.1);
+            assert_eq!((few, few_gradient), predicted(Some(kind), true), "{kind:?}");
+        }
+    }
 }
 
 #[test]
@@ -105,7 +146,7 @@ fn what_a_step_keeps_is_known_beforehand() {
             let targets = Targets::named(setup.targets, text).expect("targets");
             let step =
                 StepShape { batch: 3, height: SIZE, width: SIZE, chunks, targets, rank: 2, text: true, recompute };
-            let planned = plan::saved_bytes(&setup.architecture, &step);
+            let planned = plan::saved_bytes(&setup.architecture, &step, DType::F32);
             let name = setup.architecture.family.name();
             assert_eq!(planned, trainer.saved_bytes(), "{name}, {}, recompute {recompute}", setup.targets);
         }

@@ -13,7 +13,7 @@ use diffusion::{
     schedule::NoiseSchedule,
     tokenizer::{BEGIN, END, LENGTH, VOCABULARY},
 };
-use kernels::{Device, Tensor, cuda::Gpu};
+use kernels::{Device, Quantization, Tensor, cuda::Gpu};
 use serde_json::json;
 use std::{sync::Arc, time::Instant};
 use synthetic::{Random, Stored};
@@ -63,10 +63,27 @@ enum Type {
     Bf16,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Bits {
+    #[value(name = "8")]
+    Eight,
+    #[value(name = "4")]
+    Four,
+}
+
 #[derive(Clone, Copy, ValueEnum, PartialEq)]
 enum Place {
     Cpu,
     Cuda,
+}
+
+impl Bits {
+    fn quantization(self) -> Quantization {
+        match self {
+            Self::Eight => Quantization::Int8,
+            Self::Four => Quantization::Nf4,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -92,6 +109,9 @@ pub struct Bench {
     rank: usize,
     #[arg(long, default_value = "eden")]
     targets: String,
+    /// Keep frozen matrices in so few bits.
+    #[arg(long, value_enum)]
+    base_bits: Option<Bits>,
     /// Keep only each block's input and run blocks again backward.
     #[arg(long)]
     grad_checkpoint: bool,
@@ -164,7 +184,7 @@ impl Bench {
             "config": name, "res": res, "batch": self.batch, "dtype": if self.dtype == Type::F32 { "f32" } else { "bf16" },
             "device": device.gpu().map_or("cpu", |gpu| gpu.description().name.as_str()), "torch": null, "engine": concat!("conceptd ", env!("CARGO_PKG_VERSION")),
             "threads": rayon::current_num_threads(), "grad_checkpoint": self.grad_checkpoint, "compile": null,
-            "targets": self.targets, "rank": self.rank, "lora_compute": "f32", "text": true, "channels_last": true,
+            "base_bits": self.base_bits.map(|bits| bits.quantization().bits()), "targets": self.targets, "rank": self.rank, "lora_compute": "f32", "text": true, "channels_last": true,
             "lora_modules": trainer.trainables().sites.len(), "lora_params": lora_params, "unet_params": unet_params,
             "steps": self.steps, "step_s": round(median(&mut total), 4), "fwd_s": round(median(&mut forward), 4),
             "bwd_s": round(median(&mut backward), 4), "opt_s": round(median(&mut optimizer), 4),
@@ -183,7 +203,8 @@ impl Bench {
         let frozen = if self.dtype == Type::F32 { DType::F32 } else { DType::BF16 };
         // The CPU computes in f32 whatever the weights are; a GPU in the type of the weights.
         let compute = if device.is_cpu() { DType::F32 } else { frozen };
-        let precision = Precision { compute, frozen, device: device.clone() };
+        let precision =
+            Precision { compute, frozen, quantized: self.base_bits.map(Bits::quantization), device: device.clone() };
         let mut model = Model::load(&checkpoint, &precision)?;
         let sites = lora::sites(&mut model, &Targets::named(&self.targets, false)?, self.rank);
         let mut rng = Rng::new(0, 0, Purpose::Init);

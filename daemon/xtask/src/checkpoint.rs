@@ -11,7 +11,6 @@ use diffusion::{
     layer::{Precision, Tape},
     tokenizer::Tokenizer,
 };
-use kernels::Device;
 use std::{fs::File, io::BufWriter, io::Write, path::PathBuf, time::Instant};
 use synthetic::{Random, Stored};
 
@@ -65,7 +64,7 @@ impl Inspect {
         let Some(prompt) = &self.prompt else { return Ok(()) };
         let start = Instant::now();
         // Half weights stay half in memory; they are widened as they are used.
-        let precision = Precision { compute: DType::F32, frozen: DType::F16, device: Device::Cpu };
+        let precision = Precision { frozen: DType::F16, ..Precision::f32() };
         let text = TextEncoder::load(&checkpoint, &precision)?;
         report("text encoders loaded", start)?;
         let start = Instant::now();

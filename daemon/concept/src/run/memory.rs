@@ -27,7 +27,7 @@ fn saved(setup: &Setup, batch: usize, recompute: bool) -> usize {
         text: true,
         recompute,
     };
-    saved_bytes(architecture, &shape)
+    saved_bytes(architecture, &shape, candle_core::DType::F32)
 }
 
 /// Whether blocks run again backward.

@@ -107,17 +107,32 @@ impl Scope<'_> {
         self.source.info(&self.key(name)).is_some()
     }
 
-    /// Loads the tensor `self.name` as `dtype` on `device`.
+    /// Key and shape of the tensor `self.name`, if it is there.
+    pub fn shape(&self, name: &str) -> Option<(String, &[usize])> {
+        let key = self.key(name);
+        let info = self.source.info(&key)?;
+        Some((key, &info.shape))
+    }
+
+    /// Reads the tensor `self.name` as it is stored, on the CPU.
     ///
     /// # Errors
     /// If it is absent, or holds NaN or infinity.
-    pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+    pub fn stored(&self, name: &str) -> Result<Tensor> {
         let key = self.key(name);
         let stored = Tensor::from(self.source.tensor(&key)?);
         if !all_finite(&stored)? {
             return Err(Error::NotFinite { path: self.source.path().to_owned(), key });
         }
-        Ok(stored.to_dtype(dtype)?.to_device(device)?)
+        Ok(stored)
+    }
+
+    /// Loads the tensor `self.name` as `dtype` on `device`.
+    ///
+    /// # Errors
+    /// If it is absent, or holds NaN or infinity.
+    pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        Ok(self.stored(name)?.to_dtype(dtype)?.to_device(device)?)
     }
 }
 

@@ -194,17 +194,13 @@ impl Block {
     fn load_g(scope: &Scope, dims: &ClipDims, precision: &Precision) -> Result<Self> {
         let linear = |name: &str| Projection::linear(&scope.scope(name), precision);
         // One fused matrix, its rows q, k, v.
-        let weight = scope.tensor("attn.in_proj_weight", precision.frozen, &precision.device)?;
-        let bias = scope.tensor("attn.in_proj_bias", precision.exact(), &precision.device)?;
-        let part = |i: usize| -> Result<Projection> {
-            let (start, len) = (i * dims.hidden, dims.hidden);
-            Ok(Projection::of(weight.narrow(0, start, len)?, Some(bias.narrow(0, start, len)?)))
-        };
+        let mut fused = Projection::fused(scope, "attn.in_proj", 3, precision)?.into_iter();
+        let mut next = || fused.next().ok_or_else(no_blocks);
         Ok(Self {
             norm1: LayerNorm::load(&scope.scope("ln_1"), precision)?,
-            q: part(0)?,
-            k: part(1)?,
-            v: part(2)?,
+            q: next()?,
+            k: next()?,
+            v: next()?,
             out: linear("attn.out_proj")?,
             norm2: LayerNorm::load(&scope.scope("ln_2"), precision)?,
             fc1: linear("mlp.c_fc")?,

@@ -1,14 +1,13 @@
 //! The layer that everything else is made of: a frozen linear map at every position or under a window, with an optional
 //! adapter.
 
-use super::{Adapter, Gradients, Precision, Tape};
+use super::{Adapter, Gradients, Precision, Tape, matrix::Matrix};
 use crate::{Result, checkpoint::Scope};
-use kernels::{Init, Tensor, Term, Window};
+use kernels::{Init, Tensor, Term, Weight, Window};
 
 /// y = W x + b, at every position (`window` absent) or as a convolution.
 pub struct Projection {
-    /// `[out, in]`, or `[out, kernel * kernel * in]`.
-    weight: Tensor,
+    matrix: Matrix,
     bias: Option<Tensor>,
     window: Option<Window>,
     /// Whether the file stores this as a convolution (1 x 1 ones run as linear maps).
@@ -49,10 +48,8 @@ impl Projection {
     /// # Errors
     /// If a tensor cannot be loaded.
     pub fn linear(scope: &Scope, precision: &Precision) -> Result<Self> {
-        let weight = scope.tensor("weight", precision.frozen, &precision.device)?;
-        let is_conv = weight.rank() == 4;
-        let weight = weight.flatten_from(1)?;
-        Ok(Self { weight, bias: bias(scope, precision)?, window: None, is_conv, adapter: None })
+        let (matrix, is_conv) = Matrix::load(scope, precision)?;
+        Ok(Self { matrix, bias: bias(scope, precision)?, window: None, is_conv, adapter: None })
     }
 
     /// Loads `scope.weight [out, in, k, k]` and `scope.bias` as a convolution; k = 1 becomes a linear map.
@@ -60,25 +57,39 @@ impl Projection {
     /// # Errors
     /// If a tensor cannot be loaded.
     pub fn conv(scope: &Scope, window: Window, precision: &Precision) -> Result<Self> {
-        let weight = scope.tensor("weight", precision.frozen, &precision.device)?;
-        let weight = weight.permute(&[0, 2, 3, 1])?.flatten_from(1)?;
+        let (matrix, _) = Matrix::load(scope, precision)?;
         let window = (window.kernel > 1).then_some(window);
-        Ok(Self { weight, bias: bias(scope, precision)?, window, is_conv: true, adapter: None })
+        Ok(Self { matrix, bias: bias(scope, precision)?, window, is_conv: true, adapter: None })
+    }
+
+    /// Linear maps that a file stores as one, `scope.{name}_weight` and `scope.{name}_bias`: `parts` equal parts of the rows.
+    ///
+    /// # Errors
+    /// If a tensor cannot be loaded.
+    pub fn fused(scope: &Scope, name: &str, parts: usize, precision: &Precision) -> Result<Vec<Self>> {
+        let bias = scope.tensor(&format!("{name}_bias"), precision.exact(), &precision.device)?;
+        let rows = bias.elem_count() / parts;
+        let matrices = Matrix::load_parts(scope, &format!("{name}_weight"), parts, precision)?;
+        let part = |(i, matrix): (usize, Matrix)| -> Result<Self> {
+            let bias = bias.narrow(0, i * rows, rows)?;
+            Ok(Self { matrix, bias: Some(bias), window: None, is_conv: false, adapter: None })
+        };
+        matrices.into_iter().enumerate().map(part).collect()
     }
 
     /// A linear map of tensors at hand.
     pub fn of(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias, window: None, is_conv: false, adapter: None }
+        Self { matrix: Matrix::Plain(weight), bias, window: None, is_conv: false, adapter: None }
     }
 
     /// Outputs.
     pub fn out_channels(&self) -> usize {
-        self.weight.dims()[0]
+        self.matrix.weight().rows()
     }
 
     /// Inputs per output, every tap counted.
     pub fn fan_in(&self) -> usize {
-        self.weight.dims()[1]
+        self.matrix.weight().cols()
     }
 
     /// Side of the kernel if the file stores this layer as a convolution.
@@ -87,8 +98,14 @@ impl Projection {
     }
 
     /// The frozen matrix `[out, in]`.
-    pub fn weight(&self) -> &Tensor {
-        &self.weight
+    pub fn weight(&self) -> Weight<'_> {
+        self.matrix.weight()
+    }
+
+    /// Bytes of matrix and bias.
+    pub fn bytes(&self) -> usize {
+        let bias = self.bias.as_ref().map_or(0, |bias| bias.elem_count() * bias.dtype().size_in_bytes());
+        self.matrix.bytes() + bias
     }
 
     /// `x [..., in]` -> `[..., out]`, plus `extra`.
@@ -97,19 +114,19 @@ impl Projection {
     /// If shapes do not fit.
     pub fn forward(&self, x: &Tensor, extra: Extra, tape: &mut Tape) -> Result<Tensor> {
         let init = Init { bias: self.bias.as_ref(), per_sample: extra.per_sample, residual: extra.residual };
-        let base = Term { input: x, weight: &self.weight, scale: 1.0 };
+        let base = Term { input: x, weight: self.weight(), scale: 1.0 };
         let Some(adapter) = &self.adapter else {
             return self.apply(&base, &[], init);
         };
-        let inner = self.apply(&Term { weight: &adapter.down.value, ..base }, &[], Init::default())?;
-        let low_rank = Term { input: &inner, weight: &adapter.up.value, scale: adapter.scale };
+        let inner = self.apply(&Term { weight: (&adapter.down.value).into(), ..base }, &[], Init::default())?;
+        let low_rank = Term { input: &inner, weight: (&adapter.up.value).into(), scale: adapter.scale };
         tape.push(x);
         tape.push(&inner);
         let Some(magnitude) = &adapter.magnitude else {
             return self.apply(&base, &[low_rank], init);
         };
         let direction = self.apply(&base, &[low_rank], Init::default())?;
-        let norms = kernels::row_norms(&self.weight, &adapter.up.value, &adapter.down.value, adapter.scale)?;
+        let norms = kernels::row_norms(self.weight(), &adapter.up.value, &adapter.down.value, adapter.scale)?;
         let factor = magnitude.value.div(&norms)?;
         tape.push(&direction);
         tape.push(&norms);
@@ -155,7 +172,7 @@ impl Projection {
         }
         let (inner, x) = (tape.pop()?, tape.pop()?);
         kernels::outer_add(&grads.of(&adapter.up)?, &output, &inner, adapter.scale)?;
-        let up = Term { input: &output, weight: &adapter.up.value, scale: adapter.scale };
+        let up = Term { input: &output, weight: (&adapter.up.value).into(), scale: adapter.scale };
         let inner = kernels::linear_backward(&[up], None)?;
         let window = self.window.unwrap_or(Window::POINT);
         kernels::outer_add_patches(&grads.of(&adapter.down)?, &inner, &x, 1.0, window)?;
@@ -169,9 +186,9 @@ impl Projection {
     pub fn input_gradient(parts: &[(&Self, &Gradient)], beside: Option<&Tensor>) -> Result<Tensor> {
         let mut terms = Vec::with_capacity(2 * parts.len());
         for (projection, gradient) in parts {
-            terms.push(Term { input: &gradient.output, weight: &projection.weight, scale: 1.0 });
+            terms.push(Term { input: &gradient.output, weight: projection.weight(), scale: 1.0 });
             if let (Some(adapter), Some(inner)) = (&projection.adapter, &gradient.inner) {
-                terms.push(Term { input: inner, weight: &adapter.down.value, scale: 1.0 });
+                terms.push(Term { input: inner, weight: (&adapter.down.value).into(), scale: 1.0 });
             }
         }
         match parts {

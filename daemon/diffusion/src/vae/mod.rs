@@ -9,7 +9,6 @@ use crate::{
     layer::{Extra, GroupNorm, Precision, Projection, Tape},
 };
 use block::{Middle, VaeBlock};
-use candle_core::DType;
 use kernels::{Device, Tensor, Window};
 
 /// Between pixels and latents.
@@ -36,7 +35,7 @@ impl Vae {
     /// # Errors
     /// If a tensor is missing or not finite.
     pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
-        let precision = Precision { compute: DType::F32, frozen: DType::F32, device: device.clone() };
+        let precision = Precision { device: device.clone(), ..Precision::f32() };
         let (dims, root) = (&checkpoint.architecture().vae, checkpoint.vae_scope());
         let conv = |name: &str, window| Projection::conv(&root.scope(name), window, &precision);
         let norm = |name: &str| GroupNorm::load(&root.scope(name), 1e-6, true, &precision);

@@ -5,7 +5,7 @@ use super::{
     elements::{RUN, THREADS, address, address_if, by_rows, flat, number, wide},
 };
 use crate::{
-    Init, Result, Tensor,
+    Init, Result, Tensor, Weight,
     view::{rows_and_channels, same_shape},
 };
 use candle_core::{DType, Error};
@@ -121,7 +121,10 @@ struct Norms {
 ///
 /// # Errors
 /// If shapes or types disagree, or the rank is too large for a block's memory.
-pub fn row_norms(gpu: &Gpu, weight: &Tensor, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
+pub fn row_norms(gpu: &Gpu, weight: Weight, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
+    let Weight::Plain(weight) = weight else {
+        return Err(Error::Msg("DoRA wants a base of 16 or 32 bits on the GPU".into()));
+    };
     /// Rows of a block.
     const ROWS: usize = 4;
     /// Shared memory that every block may have.

@@ -6,7 +6,7 @@ mod outer;
 pub use outer::{outer_add, outer_add_patches};
 
 use super::Gpu;
-use crate::{Init, Result, Tensor, Term, Window};
+use crate::{Init, Quantization, Quantized, Result, Tensor, Term, Window};
 use candle_core::{DType, Error};
 
 /// Exact division of numbers below 2^31: `x * factor >> shift`.
@@ -49,7 +49,7 @@ struct Source {
 
 /// How a term reads its input.
 #[derive(Clone, Copy)]
-pub enum View {
+enum View {
     /// `[..., channels]`, a row a position.
     Rows,
     /// `[B, H, W, channels]` through a window.
@@ -116,7 +116,7 @@ fn counted(value: usize, other: usize) -> Result<usize> {
 /// How a weight is stored.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+enum Kind {
     /// In the type of the activations.
     Native = 0,
     /// f32 beneath halves.
@@ -133,25 +133,29 @@ pub enum Kind {
 
 /// A weight matrix `[rows, columns]` on the GPU.
 #[derive(Clone, Copy, Debug)]
-pub struct Weight {
+struct Weight {
     /// How it is stored.
-    pub kind: Kind,
+    kind: Kind,
     /// Address of its values.
-    pub address: u64,
+    address: u64,
     /// Address of its factors if it is quantised.
-    pub scales: u64,
+    scales: u64,
     /// Size of the first axis.
-    pub rows: usize,
+    rows: usize,
     /// Size of all others.
-    pub columns: usize,
+    columns: usize,
 }
 
 impl Weight {
-    /// A tensor as the weight of activations of type `compute`.
+    /// A matrix as the weight of activations of type `compute`.
     ///
     /// # Errors
-    /// If it is of no type that kernels read.
-    pub fn of(tensor: &Tensor, compute: DType) -> Result<Self> {
+    /// If it is of no type that kernels read, or not on the GPU.
+    fn of(weight: crate::Weight, compute: DType) -> Result<Self> {
+        let tensor = match weight {
+            crate::Weight::Plain(tensor) => tensor,
+            crate::Weight::Quantized(matrix) => return Self::quantized(matrix),
+        };
         let kind = match tensor.dtype() {
             same if same == compute => Kind::Native,
             DType::F32 => Kind::Single,
@@ -164,6 +168,18 @@ impl Weight {
         }
         let rows = tensor.dims().first().copied().unwrap_or(1);
         Ok(Self { kind, address: tensor.address(), scales: 0, rows, columns: tensor.elem_count() / rows.max(1) })
+    }
+
+    fn quantized(matrix: &Quantized) -> Result<Self> {
+        let kind = match matrix.kind() {
+            Quantization::Int8 => Kind::Int8,
+            Quantization::Nf4 => Kind::Nf4,
+        };
+        if matrix.device().is_cpu() {
+            return Err(Error::Msg("product: the weight is not on the GPU".into()));
+        }
+        let (address, scales) = (matrix.values().address(), matrix.scales().address());
+        Ok(Self { kind, address, scales, rows: matrix.rows(), columns: matrix.cols() })
     }
 
     /// Whether eight values can be read at once where rows begin at multiples of eight.
@@ -179,7 +195,7 @@ impl Weight {
 
 /// Which way round weights stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+enum Side {
     /// `[inner, columns]`: backward.
     Plain,
     /// `[columns, inner]`: forward.
@@ -188,15 +204,15 @@ pub enum Side {
 
 /// One product of a sum.
 #[derive(Clone, Copy)]
-pub struct Product<'a> {
+struct Product<'a> {
     /// What is multiplied, in the type of the activations.
-    pub input: &'a Tensor,
+    input: &'a Tensor,
     /// How it is read.
-    pub view: View,
+    view: View,
     /// What it is multiplied by.
-    pub weight: Weight,
+    weight: Weight,
     /// Factor of the product.
-    pub scale: f64,
+    scale: f64,
 }
 
 impl<'a> Product<'a> {
@@ -247,7 +263,7 @@ struct Arguments {
 ///
 /// # Errors
 /// If shapes or types disagree, or the GPU has no memory.
-pub fn sum(gpu: &Gpu, shape: &[usize], side: Side, products: &[Product], init: Init) -> Result<Tensor> {
+fn sum(gpu: &Gpu, shape: &[usize], side: Side, products: &[Product], init: Init) -> Result<Tensor> {
     let dtype = products
         .first()
         .map(|first| first.input.dtype())
@@ -351,7 +367,7 @@ fn with_channels(tensor: &Tensor, channels: usize) -> Vec<usize> {
 pub fn linear(gpu: &Gpu, terms: &[Term], init: Init) -> Result<Tensor> {
     let first = first(terms)?;
     let products = terms.iter().map(|term| Product::new(term, View::Rows)).collect::<Result<Vec<_>>>()?;
-    sum(gpu, &with_channels(first.input, first.weight.dim(0)?), Side::Transposed, &products, init)
+    sum(gpu, &with_channels(first.input, first.weight.rows()), Side::Transposed, &products, init)
 }
 
 /// [`crate::linear_backward`] on the GPU.
@@ -360,7 +376,7 @@ pub fn linear(gpu: &Gpu, terms: &[Term], init: Init) -> Result<Tensor> {
 /// As [`sum`].
 pub fn linear_backward(gpu: &Gpu, terms: &[Term], residual: Option<&Tensor>) -> Result<Tensor> {
     let first = first(terms)?;
-    let channels = first.weight.elem_count() / first.weight.dim(0)?.max(1);
+    let channels = first.weight.cols();
     let products = terms.iter().map(|term| Product::new(term, View::Rows)).collect::<Result<Vec<_>>>()?;
     let init = Init { residual, ..Init::default() };
     sum(gpu, &with_channels(first.input, channels), Side::Plain, &products, init)
@@ -372,7 +388,7 @@ pub fn linear_backward(gpu: &Gpu, terms: &[Term], residual: Option<&Tensor>) -> 
 /// As [`sum`].
 pub fn convolve(gpu: &Gpu, patches: &Term, window: Window, points: &[Term], init: Init) -> Result<Tensor> {
     let (batch, height, width, _) = patches.input.dims4()?;
-    let shape = [batch, window.output(height), window.output(width), patches.weight.dim(0)?];
+    let shape = [batch, window.output(height), window.output(width), patches.weight.rows()];
     let mut products = vec![Product::new(patches, View::Patches(window))?];
     for term in points {
         products.push(Product::new(term, View::Rows)?);
@@ -386,7 +402,7 @@ pub fn convolve(gpu: &Gpu, patches: &Term, window: Window, points: &[Term], init
 /// As [`sum`].
 pub fn convolve_backward(gpu: &Gpu, terms: &[Term], window: Window, height: usize, width: usize) -> Result<Tensor> {
     let first = first(terms)?;
-    let channels = first.weight.elem_count() / first.weight.dim(0)?.max(1) / window.taps();
+    let channels = first.weight.cols() / window.taps();
     let view = View::Spread(window, height, width);
     let products = terms.iter().map(|term| Product::new(term, view)).collect::<Result<Vec<_>>>()?;
     sum(gpu, &[first.input.dim(0)?, height, width, channels], Side::Plain, &products, Init::default())

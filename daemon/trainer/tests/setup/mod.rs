@@ -26,6 +26,7 @@ pub struct Setup {
     pub targets: &'static str,
     pub text: bool,
     pub recompute: bool,
+    pub dora: bool,
     /// Parts of each prompt.
     pub chunks: usize,
 }
@@ -40,6 +41,7 @@ impl Setup {
             targets: "eden",
             text: false,
             recompute: false,
+            dora: false,
             chunks: 1,
         }
     }
@@ -55,7 +57,7 @@ impl Setup {
         let rows = widths.iter().map(|w| rng.normals(2 * w).iter().map(|z| z * 0.02).collect()).collect();
         let first = |_: &str, shape: &[usize]| rng.normals(shape.iter().product()).iter().map(|z| z * 0.1).collect();
         let trainables =
-            Trainables::bind(&mut model, sites, false, self.recipe.alpha, first, rows).expect("trainables");
+            Trainables::bind(&mut model, sites, self.dora, self.recipe.alpha, first, rows).expect("trainables");
         let (snr, l1, token_std) = (self.recipe.snr, self.recipe.l1, self.recipe.token_std);
         let objective = Objective { schedule: NoiseSchedule::new(Prediction::Epsilon), snr, l1, token_std };
         let (adapters, tokens) = (self.recipe.lora_optimizer(), self.recipe.token_optimizer());
