@@ -251,7 +251,7 @@ fn dora_is_that_of_the_cpu() -> Result<()> {
             let weight = Pair::new(&[rows, columns], 1, dtype)?;
             let (up, down) = (Pair::new(&[rows, rank], 2, DType::F32)?, Pair::new(&[rank, columns], 3, DType::F32)?);
             compare(&format!("norms of {rows} x {columns}"), |on| {
-                let norms = kernels::row_norms(on(&weight), on(&up), on(&down), 0.3)?;
+                let norms = kernels::row_norms(on(&weight).into(), on(&up), on(&down), 0.3)?;
                 Ok(vec![on(&up).narrow(0, 0, rows)?.flatten_all()?.narrow(0, 0, rows)?.div(&norms)?, norms])
             })?;
         }
@@ -355,7 +355,7 @@ fn what_does_not_fit_is_an_error() -> Result<()> {
     assert!(kernels::embed_backward(&of(&[1, 64], DType::F32)?, &x, &[9; 11], 9).is_err());
     assert!(kernels::embed_backward(&of(&[1, 64], DType::F32)?, &x, &[11; 12], 9).is_err());
     assert!(kernels::channel_product(&x, &half).is_err() && kernels::scale_channels(&x, &short).is_err());
-    assert!(kernels::row_norms(&half, &of(&[2, 4], DType::F32)?, &of(&[4, 384], DType::BF16)?, 1.0).is_err());
+    assert!(kernels::row_norms((&half).into(), &of(&[2, 4], DType::F32)?, &of(&[4, 384], DType::BF16)?, 1.0).is_err());
     assert!(kernels::add_noise(&x, &x, &[1.0], &[1.0, 1.0]).is_err());
     assert!(kernels::squared_sum(&half).is_err() && kernels::add_sign(&x, &row, 1.0).is_err());
     assert!(x.div(&half).is_err() && x.narrow(2, 60, 5).is_err());

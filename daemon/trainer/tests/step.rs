@@ -4,18 +4,13 @@ mod setup;
 
 use candle_core::DType;
 use diffusion::{
-    Checkpoint, Model,
-    checkpoint::{Architecture, Prediction},
-    clip::TextBatch,
     layer::Precision,
-    lora::{self, Targets},
+    lora::Targets,
     plan::{self, StepShape},
-    schedule::NoiseSchedule,
-    tokenizer::{END, LENGTH, VOCABULARY},
 };
 use kernels::Quantization;
 use setup::{SIZE, Setup, flat, gradients, loss};
-use trainer::{Batch, Draw, Objective, Rates, Recipe, Rng, Trainables, Trainer};
+use trainer::{Batch, Rates, Trainer};
 
 /// Adapters everywhere, in UNet and text encoders, and token rows: every kind of gradient by central differences in f64.
 #[test]
