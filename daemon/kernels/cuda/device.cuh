@@ -191,7 +191,9 @@ __device__ inline void load_matrices_transposed(uint32_t (&r)[4], const void* ro
 
 /// Copies 16 bytes from global to shared memory, or zeros if not `valid`; done after the matching [`copies_done`].
 __device__ inline void copy_async(void* to, const void* from, bool valid) {
-#if defined(EMULATOR) || __CUDA_ARCH__ < 800
+#if defined(EMULATOR)
+    emulate_copy(to, from, valid);
+#elif __CUDA_ARCH__ < 800
     *static_cast<Quad*>(to) = valid ? *static_cast<const Quad*>(from) : Quad{0, 0, 0, 0};
 #else
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
@@ -200,13 +202,17 @@ __device__ inline void copy_async(void* to, const void* from, bool valid) {
 }
 /// Ends a group of copies.
 __device__ inline void copies_issued() {
-#if !defined(EMULATOR) && __CUDA_ARCH__ >= 800
+#if defined(EMULATOR)
+    emulate_commit();
+#elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
 /// Waits until at most `Pending` groups are under way; other lanes' copies need a __syncthreads() besides.
 template <int Pending> __device__ inline void copies_done() {
-#if !defined(EMULATOR) && __CUDA_ARCH__ >= 800
+#if defined(EMULATOR)
+    emulate_wait(Pending);
+#elif __CUDA_ARCH__ >= 800
     asm volatile("cp.async.wait_group %0;" :: "n"(Pending) : "memory");
 #endif
 }

@@ -138,6 +138,7 @@ fn sums_and_factors_are_those_of_the_cpu() -> Result<()> {
             kernels::accumulate(&target.host, &y.host)?;
             kernels::accumulate(&target.device, &y.device)?;
             target.assert_same("accumulate")?;
+            let target = x.copy()?;
             kernels::scale_in_place(&target.host, 1.5)?;
             kernels::scale_in_place(&target.device, 1.5)?;
             target.assert_same("scale in place")?;

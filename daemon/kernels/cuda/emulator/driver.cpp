@@ -60,6 +60,7 @@ int cuMemAlloc_v2(uint64_t* address, size_t bytes) {
     if (used + bytes > total()) return OUT_OF_MEMORY;
     void* memory = std::aligned_alloc(512, (bytes + 511) & ~size_t(511));
     if (!memory) return OUT_OF_MEMORY;
+    std::memset(memory, 0xff, bytes);
     *address = reinterpret_cast<uint64_t>(memory);
     allocations[*address] = bytes;
     used += bytes;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,11 +42,26 @@ switch_stack:
 constexpr size_t STACK = 128 * 1024;
 enum class State { Ready, Warp, Block, Done };
 
+struct Copy {
+    void* to;
+    const void* from;
+    bool valid;
+};
+
 struct Lane {
     void* stack = nullptr;
     State state = State::Done;
     unsigned parity = 0;
+    /// Copies under way, and where each finished group of them ends.
+    std::deque<Copy> copies;
+    std::deque<size_t> groups;
 };
+
+/// Whether warps and lanes run from the last to the first.
+const bool backward = [] {
+    const char* order = std::getenv("EMULATED_ORDER");
+    return order && std::strcmp(order, "backward") == 0;
+}();
 
 /// One block at a time, with its lanes, on one thread of the host.
 struct Block {
@@ -97,11 +113,15 @@ void Block::run(unsigned threads, unsigned shared_bytes) {
     }
     for (;;) {
         bool any = false;
-        for (unsigned first = 0; first < threads; first += 32) {
+        const unsigned warps = (threads + 31) / 32;
+        for (unsigned warp = 0; warp < warps; warp++) {
+            const unsigned first = 32 * (backward ? warps - 1 - warp : warp);
             const unsigned end = first + 32 < threads ? first + 32 : threads;
             for (;;) {
-                for (unsigned i = first; i < end; i++)
+                for (unsigned n = first; n < end; n++) {
+                    const unsigned i = backward ? end - 1 - (n - first) : n;
                     if (lanes[i].state == State::Ready) resume(i);
+                }
                 unsigned at_warp = 0, at_block = 0;
                 for (unsigned i = first; i < end; i++) {
                     at_warp += lanes[i].state == State::Warp;
@@ -201,6 +221,34 @@ void emulate_ldmatrix(uint32_t (&r)[4], const void* row, bool transposed) {
         };
         const unsigned a = lane / 4, b = 2 * (lane % 4);
         r[m] = transposed ? element(b, a) | element(b + 1, a) << 16 : element(a, b) | element(a, b + 1) << 16;
+    }
+}
+
+void emulate_copy(void* to, const void* from, bool valid) {
+    if (reinterpret_cast<uintptr_t>(to) % 16 || (valid && reinterpret_cast<uintptr_t>(from) % 16)) {
+        std::fprintf(stderr, "emulator: a copy is not aligned to 16 bytes\n");
+        std::abort();
+    }
+    block->lanes[block->current].copies.push_back({to, from, valid});
+}
+
+void emulate_commit() {
+    Lane& lane = block->lanes[block->current];
+    size_t grouped = 0;
+    for (size_t group : lane.groups) grouped += group;
+    lane.groups.push_back(lane.copies.size() - grouped);
+}
+
+void emulate_wait(int pending) {
+    Lane& lane = block->lanes[block->current];
+    while (lane.groups.size() > size_t(pending)) {
+        for (size_t i = 0; i < lane.groups.front(); i++) {
+            const Copy copy = lane.copies.front();
+            lane.copies.pop_front();
+            if (copy.valid) std::memcpy(copy.to, copy.from, 16);
+            else std::memset(copy.to, 0, 16);
+        }
+        lane.groups.pop_front();
     }
 }
 

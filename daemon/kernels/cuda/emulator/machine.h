@@ -1,7 +1,8 @@
 //! A GPU in plain C++: blocks, warps and lanes on the CPU, for tests of kernels on machines that have no GPU.
 //!
-//! Lanes of a block are fibers of one thread; they change hands only at barriers and warp operations, so that a kernel
-//! which forgets a barrier shows it. It proves results, not speed, and not the absence of races that a scheduler hides.
+//! Lanes of a block are fibers of one thread; they change hands only at barriers and warp operations. EMULATED_ORDER=backward
+//! runs warps and lanes from the last to the first: a kernel that forgets a barrier gives another result in one of both orders.
+//! Asynchronous copies happen when they are waited for, not before; fresh memory holds NaNs. It proves results, not speed.
 
 #pragma once
 #include <cmath>
@@ -75,6 +76,12 @@ template <class Widen> void emulate_mma(float (&d)[4], const uint32_t (&a)[4], c
     }
 }
 void emulate_ldmatrix(uint32_t (&r)[4], const void* row, bool transposed);
+/// Sixteen bytes, or zeros, that arrive when their group is waited for.
+void emulate_copy(void* to, const void* from, bool valid);
+/// Ends a group of copies.
+void emulate_commit();
+/// Lets all groups of this lane arrive but the last `pending`.
+void emulate_wait(int pending);
 
 /// Puts a kernel into the driver's table: one struct of `size` bytes is what it takes.
 struct Registered {

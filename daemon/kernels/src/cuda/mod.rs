@@ -39,6 +39,9 @@ use std::{
 /// The least compute capability that the kernels are made for: Turing, RTX 20.
 pub const LEAST_CAPABILITY: u32 = 75;
 
+/// Bytes of shared memory that a block may have without being asked for.
+const UNASKED: u32 = 48 << 10;
+
 /// What is known of a GPU before anything is allocated on it.
 #[derive(Clone, Debug, Default)]
 pub struct Description {
@@ -66,7 +69,8 @@ struct Opened {
     context: sys::CUcontext,
     stream: sys::CUstream,
     module: sys::CUmodule,
-    functions: Mutex<HashMap<String, usize>>,
+    /// Kernels by name, with the shared memory that each may have by now.
+    functions: Mutex<HashMap<String, (usize, u32)>>,
     pool: Mutex<Pool>,
 }
 
@@ -205,7 +209,7 @@ impl Gpu {
         if x == 0 || y == 0 || z == 0 {
             return Ok(());
         }
-        let function = self.function(kernel)?;
+        let function = self.function(kernel, shared)?;
         let mut parameters = [std::ptr::from_ref(arguments).cast_mut().cast::<c_void>()];
         // SAFETY: the function takes one struct, of which `arguments` is the twin; tensors live until the stream has
         // passed this point, since their memory is given to later kernels of the same stream only.
@@ -213,19 +217,24 @@ impl Gpu {
             .map_err(failed(kernel))
     }
 
-    fn function(&self, kernel: &str) -> Result<sys::CUfunction> {
+    /// A kernel that may be launched with `shared` bytes of shared memory.
+    fn function(&self, kernel: &str, shared: u32) -> Result<sys::CUfunction> {
         self.enter()?;
         let mut functions = lock(&self.0.functions);
-        if let Some(&known) = functions.get(kernel) {
-            return Ok(known as sys::CUfunction);
+        if let Some(&(function, allowed)) = functions.get(kernel)
+            && shared <= allowed
+        {
+            return Ok(function as sys::CUfunction);
         }
         let name = CString::new(kernel).map_err(|_| Error::Msg(format!("bug: a kernel named {kernel:?}")))?;
         // SAFETY: the module lives as long as `self`.
         let function = unsafe { module::get_function(self.0.module, name) }.map_err(failed(kernel))?;
-        let attribute = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        // SAFETY: as above. A kernel with static shared memory can take less than the limit; then the least stays.
-        let _ = unsafe { function::set_function_attribute(function, attribute, self.shared_limit() as i32) };
-        functions.insert(kernel.to_owned(), function as usize);
+        if shared > UNASKED {
+            let attribute = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            // SAFETY: as above.
+            unsafe { function::set_function_attribute(function, attribute, shared as i32) }.map_err(failed(kernel))?;
+        }
+        functions.insert(kernel.to_owned(), (function as usize, shared.max(UNASKED)));
         Ok(function)
     }
 
