@@ -16,6 +16,7 @@ mod activation;
 mod arrange;
 mod attention;
 pub mod cuda;
+mod device;
 mod dora;
 mod element;
 mod embedding;
@@ -37,6 +38,7 @@ pub use arrange::{
     to_channels_last, upsample_nearest, upsample_nearest_backward,
 };
 pub use attention::{Attended, attention, attention_backward};
+pub use device::{Device, first_gpu};
 pub use dora::{add_init, channel_product, row_norms, scale_channels};
 pub use element::Real;
 pub use embedding::{embed, embed_backward};
@@ -49,7 +51,7 @@ pub use optimizer::{
 pub use patches::Window;
 pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
 pub use quantized::{NF4_BLOCK, NF4_LEVELS, Quantization, Quantized, Weight};
-pub use tensor::{Device, Tensor, first_gpu};
+pub use tensor::Tensor;
 pub use view::{accumulate, clear, read, scale_in_place, write};
 
 /// Errors are candle's own: a wrong shape, type or device, named by the operation that met it.

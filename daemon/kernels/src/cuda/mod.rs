@@ -7,6 +7,7 @@ pub mod activation;
 pub mod arrange;
 pub mod attention;
 mod columns;
+mod describe;
 pub mod dora;
 mod elements;
 pub mod embedding;
@@ -18,6 +19,7 @@ pub mod optimizer;
 pub mod product;
 mod slice;
 
+pub use describe::{Description, LEAST_CAPABILITY, describe};
 pub use memory::{OUT_OF_MEMORY, Usage};
 pub use slice::Slice;
 
@@ -34,30 +36,11 @@ use std::{
     collections::HashMap,
     ffi::{CString, c_void},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
-
-/// The least compute capability that the kernels are made for: Turing, RTX 20.
-pub const LEAST_CAPABILITY: u32 = 75;
 
 /// Bytes of shared memory that a block may have without being asked for.
 const UNASKED: u32 = 48 << 10;
-
-/// What is known of a GPU before anything is allocated on it.
-#[derive(Clone, Debug, Default)]
-pub struct Description {
-    /// As the driver names it.
-    pub name: String,
-    /// 86 for 8.6.
-    pub capability: u32,
-    /// Bytes in all.
-    pub memory: usize,
-    /// The CUDA version that the driver speaks: 13000 for 13.0.
-    pub driver: i32,
-    /// Multiprocessors, by which work is cut to size.
-    pub multiprocessors: u32,
-    /// Bytes of shared memory that a block may ask for.
-    pub shared_limit: u32,
-}
 
 /// An opened GPU with one stream of work. Clones are the same one.
 #[derive(Clone)]
@@ -72,6 +55,8 @@ struct Opened {
     /// Kernels by name, with the shared memory that each may have by now.
     functions: Mutex<HashMap<String, (usize, u32)>>,
     pool: Mutex<Pool>,
+    /// Launches and seconds of each kernel, where that is asked for.
+    profile: Mutex<Option<HashMap<String, (u64, f64)>>>,
 }
 
 // SAFETY: the handles are the driver's, which may be used from any thread once the context is current there; `enter` sees to that.
@@ -83,40 +68,6 @@ impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0.description.name)
     }
-}
-
-/// The GPUs of this machine, in the driver's order; why there are none if there is no driver.
-///
-/// # Errors
-/// If the driver is missing, too old, or fails.
-pub fn describe() -> Result<Vec<Description>> {
-    // SAFETY: only asks whether the library can be opened.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(Error::Msg("no NVIDIA driver was found (libcuda.so.1, nvcuda.dll)".into()));
-    }
-    result::init().map_err(failed("the NVIDIA driver"))?;
-    let mut driver = 0;
-    // SAFETY: writes one number.
-    unsafe { sys::cuDriverGetVersion(&mut driver) }.result().map_err(failed("the NVIDIA driver"))?;
-    let count = device::get_count().map_err(failed("counting GPUs"))?;
-    (0..count).map(|ordinal| description(device::get(ordinal).map_err(failed("a GPU"))?, driver)).collect()
-}
-
-fn description(handle: sys::CUdevice, driver: i32) -> Result<Description> {
-    use sys::CUdevice_attribute as Attribute;
-    // SAFETY: `handle` came from the driver.
-    let ask = |attribute| unsafe { device::get_attribute(handle, attribute) }.map_err(failed("a GPU's properties"));
-    let major = ask(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-    let minor = ask(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-    Ok(Description {
-        name: device::get_name(handle).map_err(failed("a GPU's name"))?,
-        capability: (10 * major + minor) as u32,
-        // SAFETY: as above.
-        memory: unsafe { device::total_mem(handle) }.map_err(failed("a GPU's memory"))?,
-        driver,
-        multiprocessors: ask(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as u32,
-        shared_limit: ask(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)? as u32,
-    })
 }
 
 impl Gpu {
@@ -149,8 +100,8 @@ impl Gpu {
             Error::Msg(format!("the driver refuses the GPU kernels ({error}): driver 580 or newer is needed"))
         })?;
         let (free, _) = result::mem_get_info().map_err(failed("the GPU's memory"))?;
-        let (functions, pool) = (Mutex::default(), Mutex::new(Pool::new(free)));
-        Ok(Self(Arc::new(Opened { description, device, context, stream, module, functions, pool })))
+        let (functions, pool, profile) = (Mutex::default(), Mutex::new(Pool::new(free)), Mutex::default());
+        Ok(Self(Arc::new(Opened { description, device, context, stream, module, functions, pool, profile })))
     }
 
     /// What it is.
@@ -210,11 +161,40 @@ impl Gpu {
             return Ok(());
         }
         let function = self.function(kernel, shared)?;
+        let begun = self.is_profiled().then(|| self.synchronize().map(|()| Instant::now())).transpose()?;
         let mut parameters = [std::ptr::from_ref(arguments).cast_mut().cast::<c_void>()];
         // SAFETY: the function takes one struct, of which `arguments` is the twin; tensors live until the stream has
         // passed this point, since their memory is given to later kernels of the same stream only.
         unsafe { result::launch_kernel(function, (x, y, z), (threads, 1, 1), shared, self.0.stream, &mut parameters) }
-            .map_err(failed(kernel))
+            .map_err(failed(kernel))?;
+        begun.map_or(Ok(()), |begun| self.note(kernel, begun))
+    }
+
+    /// Lets every kernel be timed from now on, each waited for: the whole becomes slower, its parts comparable.
+    pub fn begin_profile(&self) {
+        *lock(&self.0.profile) = Some(HashMap::new());
+    }
+
+    /// (kernel, launches, seconds) since [`Self::begin_profile`], the longest first.
+    pub fn profile(&self) -> Vec<(String, u64, f64)> {
+        let profile = lock(&self.0.profile).clone().unwrap_or_default();
+        let mut kernels: Vec<_> =
+            profile.into_iter().map(|(kernel, (count, seconds))| (kernel, count, seconds)).collect();
+        kernels.sort_by(|a, b| b.2.total_cmp(&a.2));
+        kernels
+    }
+
+    fn is_profiled(&self) -> bool {
+        lock(&self.0.profile).is_some()
+    }
+
+    fn note(&self, kernel: &str, begun: Instant) -> Result<()> {
+        self.synchronize()?;
+        if let Some(profile) = lock(&self.0.profile).as_mut() {
+            let (count, seconds) = profile.entry(kernel.to_owned()).or_default();
+            (*count, *seconds) = (*count + 1, *seconds + begun.elapsed().as_secs_f64());
+        }
+        Ok(())
     }
 
     /// A kernel that may be launched with `shared` bytes of shared memory.
