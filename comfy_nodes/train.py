@@ -22,7 +22,7 @@ ORDER = (
     *("lora_alpha", "lora_targets", "lora_text_encoder", "token_count", "token_init", "learning_rate"),
     *("token_learning_rate", "optimizer", "recipe", "seed", "random_flip", "crop", "caption_dropout", "noise_offset"),
     *("snr_gamma", "save_every", "sample_every", "sample_prompt", "continue_from", "recipe_from", "priority"),
-    *("install", "wait", "courtesy", "captioner", "class_word", "mask"),
+    *("install", "wait", "courtesy", "captioner", "class_word", "mask", "base_bits"),
 )
 # What a first training needs; the rest is folded away in the page, behind a button.
 PLAIN = ("name", "mode", "base", "steps", "resolution", "lora_rank", "sample_every", "install", "wait")

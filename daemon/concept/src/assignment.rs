@@ -2,13 +2,14 @@
 
 use crate::{
     Base, Bundle, Error, Finished, Observer, Plan, Result, RunFolder, device,
+    ladder::Means,
     latents::Latents,
     outcome::{preview, write_report},
     run::{self, Setup},
     scores::{Judge, score},
 };
 use dataset::{Limits, Options};
-use diffusion::{Checkpoint, Vae, checkpoint::Overrides};
+use diffusion::{Checkpoint, Vae, checkpoint::Overrides, layer::Precision};
 use protocol::{Event, Mode, Parameters, Prediction, Stage, TrainTask};
 use std::{fs, path::Path, time::Instant};
 
@@ -72,6 +73,8 @@ pub fn carry_out(
         resume: manner.resume,
         start,
         memory: task.memory,
+        memory_budget: task.memory_budget,
+        means: Means::PLAIN,
         begun,
         preview: manner.preview,
     };
@@ -80,9 +83,10 @@ pub fn carry_out(
     write_report(&task.out, &plan, &finished, None)?;
     if manner.preview {
         observer.see(&Event::Stage { stage: Stage::Drawing });
-        preview(&task.out, &base, &device, &plan, &finished.bundle, || observer.stop())?;
+        let precision = Precision::on(&device).with(finished.quantized);
+        preview(&task.out, &base, &precision, &plan, &finished.bundle, || observer.stop())?;
         if let Some(mut judge) = judge() {
-            let scores = score(&folder, &base, &device, &plan, &mut *judge, || observer.stop())?;
+            let scores = score(&folder, &base, &precision, &plan, &mut *judge, || observer.stop())?;
             write_report(&task.out, &plan, &finished, Some(&scores))?;
             observer.see(&Event::Scored { scores });
         }

@@ -1,6 +1,7 @@
 //! Where a concept is learnt or drawn.
 
 use crate::{Error, Result};
+use diffusion::layer::Precision;
 use kernels::{Device, cuda::Gpu};
 use protocol::Device as Wanted;
 
@@ -17,6 +18,14 @@ pub fn choose(wanted: Wanted) -> Result<Device> {
             Err(why) => Err(Error::Invalid(format!("the GPU cannot be used: {why}"))),
         },
     }
+}
+
+/// [`choose`], with the types that are usual there.
+///
+/// # Errors
+/// As [`choose`].
+pub fn precision(wanted: Wanted) -> Result<Precision> {
+    Ok(Precision::on(&choose(wanted)?))
 }
 
 /// The device in words; for the processor also why a GPU that is there is not used.

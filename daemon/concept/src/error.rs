@@ -3,6 +3,9 @@
 use protocol::ErrorCode;
 use std::{io, path::PathBuf};
 
+/// How a GPU's allocator begins to say that it has no more.
+const OUT_OF_MEMORY: &str = "out of memory on the GPU";
+
 /// A failure on the way from pictures to a concept.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,6 +34,22 @@ pub enum Error {
     /// Something else that was given and cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// The plan fits the memory at no level.
+    #[error(
+        "too little memory: even {how} this training takes about {needed} MiB, and {available} MiB can be had {place}. {advice}"
+    )]
+    TooLittleMemory {
+        /// What is done about memory at the lowest level.
+        how: &'static str,
+        /// What it then takes.
+        needed: u64,
+        /// What there is.
+        available: u64,
+        /// Where.
+        place: &'static str,
+        /// What to change.
+        advice: String,
+    },
     /// A file that cannot be read or written.
     #[error("{path}: {cause}")]
     File {
@@ -65,12 +84,16 @@ pub enum Error {
 impl Error {
     /// What it is to programs.
     pub fn code(&self) -> ErrorCode {
+        if self.to_string().contains(OUT_OF_MEMORY) {
+            return ErrorCode::OutOfMemory;
+        }
         match self {
             Self::Dataset(_) | Self::TooFew { .. } => ErrorCode::Dataset,
             _ if self.to_string().starts_with(kernels::cuda::OUT_OF_MEMORY) => ErrorCode::OutOfMemory,
             Self::Model(_) => ErrorCode::Base,
             Self::Training(trainer::Error::Diverged { .. }) => ErrorCode::Diverged,
             Self::Training(_) | Self::Kernel(_) => ErrorCode::Internal,
+            Self::TooLittleMemory { .. } => ErrorCode::OutOfMemory,
             Self::Parameter { .. } | Self::Invalid(_) => ErrorCode::Invalid,
             Self::File { .. } => ErrorCode::Disk,
             Self::Occupied(_) | Self::StoppedDrawing | Self::Interrupted { .. } => ErrorCode::Conflict,

@@ -8,8 +8,8 @@ use crate::{
     expand::expand,
     files::write_whole,
 };
+use diffusion::layer::Precision;
 use image::{ImageFormat, RgbImage};
-use kernels::Device;
 use protocol::{HostPrompts, Mode, PromptTarget, Scores};
 use serde_json::json;
 use std::{io::Cursor, path::Path};
@@ -35,12 +35,12 @@ pub(crate) fn write_report(out: &Path, plan: &Plan, finished: &Finished, scores:
 pub(crate) fn preview(
     out: &Path,
     base: &Base,
-    device: &Device,
+    precision: &Precision,
     plan: &Plan,
     bundle: &Bundle,
     mut stop: impl FnMut() -> bool,
 ) -> Result<()> {
-    let mut painter = Painter::load(&base.checkpoint, device)?;
+    let mut painter = Painter::load(&base.checkpoint, precision)?;
     let mut draw = |painter: &Painter| -> Result<Vec<RgbImage>> {
         let mut row = Vec::new();
         for place in 0..plan.sample_prompts.len() {

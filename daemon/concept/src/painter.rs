@@ -16,7 +16,6 @@ use diffusion::{
     tokenizer::Tokenizer,
 };
 use image::RgbImage;
-use kernels::Device;
 use std::collections::BTreeMap;
 use trainer::token_names;
 
@@ -45,15 +44,15 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// Loads a base onto a device.
+    /// Loads a base as a precision says: `Precision::on(device)` for what is usual there.
     ///
     /// # Errors
     /// If it cannot be loaded.
-    pub fn load(base: &Checkpoint, device: &Device) -> Result<Self> {
+    pub fn load(base: &Checkpoint, precision: &Precision) -> Result<Self> {
         let architecture = base.architecture();
         Ok(Self {
-            model: Model::load(base, &Precision::on(device))?,
-            vae: Vae::load(base, device)?,
+            model: Model::load(base, precision)?,
+            vae: Vae::load(base, &precision.device)?,
             schedule: NoiseSchedule::new(architecture.prediction),
             family: architecture.family,
             tokenizer: Tokenizer::new(&[])?,

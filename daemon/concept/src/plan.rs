@@ -7,7 +7,7 @@ use diffusion::{
     checkpoint::{Architecture, Prediction},
     tokenizer::Tokenizer,
 };
-use protocol::{Crop, Mode, OptimizerName, Parameters, RecipeName, ResolvedParameter, Steps};
+use protocol::{BaseBits, Crop, Mode, OptimizerName, Parameters, RecipeName, ResolvedParameter, Steps};
 use std::fmt::Display;
 use trainer::{OptimizerKind, Ramp, Recipe};
 
@@ -170,6 +170,12 @@ impl Plan {
                 "pictures without a prompt are described where a captioner is installed",
             ),
             of("mask", asked.mask.unwrap_or_default().name().to_owned(), asked.mask.is_some(), &mode),
+            of(
+                "base_bits",
+                asked.base_bits.map_or("auto", BaseBits::name).to_owned(),
+                asked.base_bits.is_some(),
+                "as many as the memory at hand allows; fewer change the result a little",
+            ),
             of("seed", recipe.seed.to_string(), asked.seed.is_some(), "the default"),
         ]
     }

@@ -4,13 +4,14 @@ mod batches;
 mod memory;
 mod metadata;
 mod samples;
+mod text;
 
 pub use crate::state::RunFolder;
-pub(crate) use memory::ACTIVATIONS;
 
 use crate::{
     Base, Error, Observer, Result, brush,
     bundle::{Bundle, ConceptTensors},
+    ladder::Means,
     latents::Latents,
     plan::Plan,
     prompts::Prompts,
@@ -23,10 +24,8 @@ use diffusion::{
     layer::Precision,
     lora::{self, Naming, Targets},
     schedule::NoiseSchedule,
-    tokenizer::CHUNKS,
 };
-use kernels::Device;
-use memory::{micro_batch, recomputes};
+use kernels::{Device, Quantization};
 use protocol::{Event, MemoryLevel, Stage};
 use sha2::{Digest, Sha256};
 use std::{
@@ -65,8 +64,12 @@ pub(crate) struct Setup<'a> {
     pub resume: bool,
     /// A concept to begin with.
     pub start: Option<Bundle>,
-    /// How hard to save memory.
+    /// How hard to save memory at least.
     pub memory: MemoryLevel,
+    /// Bytes of memory that may be taken on the processor; 0 for no limit.
+    pub memory_budget: u64,
+    /// What is done about memory, which the longest prompt helps to decide.
+    pub means: Means,
     /// When the whole began, of which a time budget counts.
     pub begun: Instant,
     /// Whether pictures are drawn at the end, for which a time budget needs room.
@@ -87,6 +90,8 @@ pub struct Finished {
     pub verdict: String,
     /// The first of the plan's sample prompts.
     pub sample_prompt: String,
+    /// How the base was packed, as which it should be drawn with here.
+    pub quantized: Option<Quantization>,
 }
 
 /// Trains a concept.
@@ -96,7 +101,8 @@ pub struct Finished {
 pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Finished> {
     observer.see(&Event::Stage { stage: Stage::Model });
     let prompts = Prompts::new(setup.plan.recipe.tokens, &setup.plan.name)?;
-    setup.chunks = longest(&setup, &prompts, observer)?;
+    setup.chunks = text::longest(&setup, &prompts, observer)?;
+    let memory = memory::settle(&mut setup, observer)?;
     let plan = &setup.plan;
     let mut trainer = trainer(&setup)?;
     if let Some(budget) = plan.asked.time_budget {
@@ -105,19 +111,25 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
         trainer = self::trainer(&setup)?;
     }
     let plan = &setup.plan;
-    let description =
-        serde_json::json!({ "name": plan.name, "mode": plan.mode, "steps": plan.recipe.steps, "asked": plan.asked });
+    let description = serde_json::json!({
+        "name": plan.name, "mode": plan.mode, "steps": plan.recipe.steps, "asked": plan.asked, "memory": memory,
+    });
     setup.folder.write_description(&description)?;
     let identity = identity(&setup)?;
     let mut progress = Progress { identity: identity.clone(), ..Progress::default() };
     if setup.resume && setup.folder.exists() {
         progress = setup.folder.restore(&mut trainer, &identity)?;
     }
-    let batches = Batches::new(setup.latents, &prompts, plan, micro_batch(&setup))?;
+    let batches = Batches::new(setup.latents, &prompts, plan, setup.means.micro_batch)?;
     let steps = plan.recipe.steps;
+    let frozen_from = batches.text_is_frozen_from().unwrap_or(u64::MAX);
     let pictures = setup.latents.examples.len();
-    observer.see(&Event::Planned { steps, batch_size: plan.recipe.batch_size, pictures, step: progress.step });
+    let batch_size = plan.recipe.batch_size;
+    observer.see(&Event::Planned { steps, batch_size, pictures, step: progress.step, memory });
     observer.see(&Event::Stage { stage: Stage::Training });
+    if progress.step >= frozen_from {
+        text::freeze(&mut trainer, &setup, &batches, &prompts)?;
+    }
     if progress.step == 0 && progress.held_out.is_empty() {
         progress.held_out.push((0, batches.held_out(&trainer)?));
         setup.folder.save(&trainer, &progress)?;
@@ -131,6 +143,9 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
             return Err(Error::Interrupted { step: progress.step });
         }
         let begun = Instant::now();
+        if progress.step == frozen_from {
+            text::freeze(&mut trainer, &setup, &batches, &prompts)?;
+        }
         let loss = step(&mut trainer, &batches, plan, progress.step)?;
         progress.step += 1;
         check_divergence(loss, &progress)?;
@@ -166,6 +181,7 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
         step: delivered,
         verdict: verdict(&progress.held_out, best, delivered),
         sample_prompt: plan.sample_prompts.first().cloned().unwrap_or_default(),
+        quantized: setup.means.quantized,
         losses: progress.losses,
         held_out: progress.held_out,
     })
@@ -173,7 +189,7 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
 
 fn trainer(setup: &Setup) -> Result<Trainer> {
     let (plan, recipe) = (&setup.plan, &setup.plan.recipe);
-    let mut model = Model::load(&setup.base.checkpoint, &Precision::on(&setup.device))?;
+    let mut model = Model::load(&setup.base.checkpoint, &Precision::on(&setup.device).with(setup.means.quantized))?;
     let targets = Targets::named(&recipe.targets, recipe.text_adapters)?;
     let sites = lora::sites(&mut model, &targets, recipe.rank);
     let init = match plan.token_init.as_str() {
@@ -212,24 +228,8 @@ fn trainer(setup: &Setup) -> Result<Trainer> {
         objective,
         recipe.lora_optimizer(),
         recipe.token_optimizer(),
-        recomputes(setup),
+        setup.means.recompute,
     )?)
-}
-
-/// Parts of the longest prompt; says which prompts have more than one.
-fn longest(setup: &Setup, prompts: &Prompts, observer: &mut dyn Observer) -> Result<usize> {
-    let mut longest = 1;
-    for example in &setup.latents.examples {
-        let ids = prompts.encode(&example.prompt)?;
-        longest = longest.max(ids.chunks());
-        let what = match ids.truncated {
-            true => format!("longer than {} tokens; the rest is not learnt", 75 * CHUNKS),
-            false if ids.chunks() > 1 => "longer than 75 tokens; shorter ones are learnt better, and faster".to_owned(),
-            false => continue,
-        };
-        observer.see(&Event::Note { text: format!("{}: its prompt is {what}", example.name) });
-    }
-    Ok(longest)
 }
 
 /// One update; returns its loss, penalties left out.
@@ -279,7 +279,7 @@ fn check_held_out(held_out: f64, progress: &Progress) -> Result<()> {
 
 /// Chooses the number of updates so that the whole run takes `budget`, of which a part is spent by now.
 fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget: Duration) -> Result<()> {
-    let batches = Batches::new(setup.latents, prompts, &setup.plan, micro_batch(setup))?;
+    let batches = Batches::new(setup.latents, prompts, &setup.plan, setup.means.micro_batch)?;
     step(trainer, &batches, &setup.plan, 0)?;
     let begun = Instant::now();
     for i in 0..CALIBRATION {
@@ -309,6 +309,9 @@ fn identity(setup: &Setup) -> Result<String> {
     let plan = Plan { sample_prompts: Vec::new(), sample_every: 0, asked: Default::default(), ..setup.plan.clone() };
     hasher.update(format!("{plan:?}|{}|{:?}|{prediction:?}|{start:?}", base.digest, base.vae_digest));
     hasher.update(setup.data_digest);
+    if let Some(bits) = setup.plan.asked.base_bits {
+        hasher.update(bits.name());
+    }
     Ok(crate::hex(&hasher.finalize()))
 }
 

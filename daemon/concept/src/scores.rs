@@ -2,8 +2,8 @@
 //! a concept begins to show nothing but its training pictures.
 
 use crate::{Applied, Base, Bundle, Painter, Plan, Result, RunFolder, brush::PictureRequest};
+use diffusion::layer::Precision;
 use image::RgbImage;
-use kernels::Device;
 use protocol::{ScoreView, Scores};
 
 /// Strengths that are tried.
@@ -29,12 +29,12 @@ pub trait Judge {
 pub(crate) fn score(
     folder: &RunFolder,
     base: &Base,
-    device: &Device,
+    precision: &Precision,
     plan: &Plan,
     judge: &mut dyn Judge,
     mut stop: impl FnMut() -> bool,
 ) -> Result<Scores> {
-    let mut painter = Painter::load(&base.checkpoint, device)?;
+    let mut painter = Painter::load(&base.checkpoint, precision)?;
     let steps = folder.snapshots()?;
     let mut rows = Vec::new();
     for &step in &steps[steps.len().saturating_sub(SNAPSHOTS)..] {

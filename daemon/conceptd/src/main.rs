@@ -12,6 +12,7 @@ mod install;
 mod interrupt;
 mod jobs;
 mod models;
+mod plans;
 mod progress;
 mod promote;
 mod prompt;
@@ -73,6 +74,8 @@ enum Command {
     Models(models::Models),
     /// What is said of pictures and what is wrong with them: describe, examine, edit.
     Captions(captions::Captions),
+    /// What a training would take of memory, level by level, on cards of several sizes.
+    Plans(Box<plans::Plans>),
     /// Print a prompt as ComfyUI or A1111 wants it.
     Prompt(prompt::Prompt),
     /// Check this machine and the settings, and say how to mend what is wrong.
@@ -144,6 +147,7 @@ fn main() -> ExitCode {
         Command::Watches(watches) => watches.run(),
         Command::Models(models) => models.run(),
         Command::Captions(captions) => captions.run(),
+        Command::Plans(plans) => plans.run(),
         Command::Prompt(prompt) => prompt.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Service(service) => service.run(),

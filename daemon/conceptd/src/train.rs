@@ -147,7 +147,7 @@ impl Train {
             out: self.out,
             device: self.device,
             memory: MemoryLevel::default(),
-            memory_budget: 0,
+            memory_budget: server::platform::memory_bytes() / 10 * 9,
             threads: self.threads,
         };
         if self.resume && !RunFolder::of(&task.out, &task.stem).exists() {

@@ -152,6 +152,9 @@ fn train(mut task: TrainTask, wishes: Arc<Wishes>) {
         (Err(concept::Error::Interrupted { step }), None) => say(&Report::Stopped { step }),
         // Training is over: the next worker begins with the last snapshot and draws.
         (Err(concept::Error::StoppedDrawing), None) => say(&Report::Stopped { step: 0 }),
+        (Err(error @ concept::Error::TooLittleMemory { .. }), _) => {
+            say(&Report::Refused(JobFailure { code: error.code(), reason: error.to_string() }));
+        }
         (Err(error), _) => say(&Report::Failed(JobFailure { code: error.code(), reason: error.to_string() })),
     }
 }
@@ -181,7 +184,7 @@ fn draw(task: &CreateTask, loaded: &mut Option<Loaded>) -> concept::Result<Vec<S
         *loaded = None;
         let checkpoint = concept::open_checkpoint(&task.base, None, None)?;
         let (painter, side) =
-            (Painter::load(&checkpoint, &concept::device::choose(task.device)?)?, usual_side(&checkpoint));
+            (Painter::load(&checkpoint, &concept::device::precision(task.device)?)?, usual_side(&checkpoint));
         *loaded = Some(Loaded { key, side, painter });
     }
     let Some(Loaded { painter, side, .. }) = loaded else { return Ok(Vec::new()) };

@@ -192,6 +192,58 @@ fn a_killed_run_resumes_to_the_same_bytes() {
     assert!(error.contains("cannot be resumed"), "{error}");
 }
 
+/// The tokens are frozen behind the eighth of ten steps, and the text encoders gone.
+#[test]
+fn a_packed_base_trains_and_goes_on_without_its_text_encoders() {
+    let (world, out) = (world(), tempfile::tempdir().expect("a folder"));
+    let train = |folder: &str, bits: &str| {
+        let mut command = world.bare(&out.path().join(folder));
+        command.args(["--resolution", "64", "--batch-size", "2", "--lora-rank", "2", "--no-samples", "--resume"]);
+        command.args(["--steps", "10", "--save-every", "2", "--sample-every", "9", "--sample-prompt", "Zorb"]);
+        command.args(["--base-bits", bits]);
+        command
+    };
+    good(&mut train("whole", "4"));
+    for kill_at in [9, 10] {
+        let mut child = train("cut", "4").arg("--json").stdout(Stdio::piped()).spawn().expect("it starts");
+        for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+            if line.expect("text").contains(&format!("\"event\":\"step\",\"step\":{kill_at},")) {
+                break;
+            }
+        }
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+    }
+    good(&mut train("cut", "4"));
+    let bytes = |folder: &str| fs::read(out.path().join(folder).join("zorb.tar")).expect("read");
+    assert_eq!(bytes("whole"), bytes("cut"));
+    assert!(out.path().join("whole/.zorb.run/sample-000009.png").is_file());
+    let says = |folder: &str, what: &str| bytes(folder).windows(what.len()).any(|part| part == what.as_bytes());
+    assert!(says("whole", "\"conceptd.base_bits\":\"4\""));
+    // Other bits are another run.
+    assert!(refused(&mut train("cut", "8"), 1).contains("cannot be resumed"));
+    good(&mut train("plain", "16"));
+    assert!(!says("plain", "conceptd.base_bits\":\"4") && bytes("plain") != bytes("whole"));
+}
+
+#[test]
+fn plans_say_which_level_fits_a_card() {
+    let world = world();
+    let plan = |flags: &[&str]| -> serde_json::Value {
+        let output = good(world.conceptd().args(["plans", "--json"]).args(flags));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let xl = plan(&[]);
+    let peaks: Vec<u64> = xl["levels"].as_array().expect("levels").iter().flat_map(|l| l["peak"].as_u64()).collect();
+    assert!(peaks.len() == 5 && peaks.windows(2).all(|two| two[1] <= two[0]), "{peaks:?}");
+    assert!(xl["cards"].as_array().expect("cards").iter().all(|card| !card["level"].is_null()), "SDXL fits 8 GB: {xl}");
+    assert_eq!(plan(&["--cards", "1"])["cards"][0]["level"], serde_json::Value::Null);
+    let own = world.base().display().to_string();
+    assert!(plan(&["--base", &own, "--resolution", "64"])["levels"][0]["peak"].as_u64() < peaks.last().copied());
+    let text = String::from_utf8(good(world.conceptd().args(["plans", "--family", "sd15"])).stdout).expect("text");
+    assert!(text.contains("Stable Diffusion 1.5 at 512 px") && text.contains("chosen"), "{text}");
+}
+
 #[test]
 fn two_trainings_of_a_name_do_not_mix() {
     let (world, out) = (world(), tempfile::tempdir().expect("a folder"));

@@ -41,6 +41,35 @@ pub enum OptimizerName {
     Prodigy,
 }
 
+/// In how many bits the frozen base is kept while it is trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum BaseBits {
+    /// As it is computed with: halves on a GPU, single precision on the processor.
+    #[serde(rename = "16")]
+    #[cfg_attr(feature = "cli", value(name = "16"))]
+    Sixteen,
+    /// Row-wise int8: weights are off by about 1 %.
+    #[serde(rename = "8")]
+    #[cfg_attr(feature = "cli", value(name = "8"))]
+    Eight,
+    /// nf4: weights are off by about 9 %.
+    #[serde(rename = "4")]
+    #[cfg_attr(feature = "cli", value(name = "4"))]
+    Four,
+}
+
+impl BaseBits {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sixteen => "16",
+            Self::Eight => "8",
+            Self::Four => "4",
+        }
+    }
+}
+
 /// The named sets of defaults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -76,6 +76,9 @@ pub enum Event {
         pictures: usize,
         /// Updates that an earlier part of the run made.
         step: u64,
+        /// How hard memory is saved.
+        #[serde(default)]
+        memory: crate::MemoryLevel,
     },
     /// An update was made.
     Step {

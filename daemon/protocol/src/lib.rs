@@ -20,7 +20,7 @@ mod system;
 mod watch;
 mod worker;
 
-pub use choices::{Crop, OptimizerName, Prediction, RecipeName, TargetsName};
+pub use choices::{BaseBits, Crop, OptimizerName, Prediction, RecipeName, TargetsName};
 pub use concept::{
     ConceptChange, ConceptPage, ConceptView, HostPrompts, PreviewRequest, PromoteRequest, Source, Trash, TrashedConcept,
 };

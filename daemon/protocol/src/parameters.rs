@@ -1,6 +1,6 @@
 //! The training parameters: one struct for flags, JSON, forms and stored recipes.
 
-use crate::{Crop, MaskName, OptimizerName, RecipeName, TargetsName};
+use crate::{BaseBits, Crop, MaskName, OptimizerName, RecipeName, TargetsName};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, str::FromStr};
@@ -226,6 +226,10 @@ pub struct Parameters {
     #[schemars(extend("x-default" = "auto"))]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub mask: Option<MaskName>,
+    /// Bits of the frozen base; fewer take less memory, and change the result a little [default: as many as fit].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "cli", arg(long, value_enum, value_name = "16|8|4"))]
+    pub base_bits: Option<BaseBits>,
 }
 
 impl Parameters {
@@ -261,6 +265,7 @@ impl Parameters {
             captioner: self.captioner.or(before.captioner),
             class_word: self.class_word.or(before.class_word),
             mask: self.mask.or(before.mask),
+            base_bits: self.base_bits.or(before.base_bits),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the daemon and its workers say to each other: one JSON value a line.
 
-use crate::{Event, Eyes, JobFailure, Limits, Mode, Parameters, Prediction, PrepareTask, Prepared, Survey};
+use crate::{BaseBits, Event, Eyes, JobFailure, Limits, Mode, Parameters, Prediction, PrepareTask, Prepared, Survey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -8,8 +8,9 @@ use std::{
     path::PathBuf,
 };
 
-/// How hard a run saves memory. Each level gives up speed for room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How hard a run saves memory. Each level gives up speed, and the last two precision, for room; each includes those
+/// before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemoryLevel {
     /// As the sizes suggest.
@@ -19,15 +20,30 @@ pub enum MemoryLevel {
     Recompute,
     /// Also one picture at a time, accumulated; sums in another order.
     SinglePicture,
+    /// Also the base in eight bits; weights are off by about 1 %.
+    EightBits,
+    /// Also the base in four bits; weights are off by about 9 %.
+    FourBits,
 }
 
 impl MemoryLevel {
-    /// The next that needs less.
-    pub fn next(self) -> Option<Self> {
+    /// All of them, the most comfortable first.
+    pub const ALL: [Self; 5] = [Self::Usual, Self::Recompute, Self::SinglePicture, Self::EightBits, Self::FourBits];
+
+    /// The next that needs less; where the base's bits were asked for, they stay.
+    pub fn next(self, bits: Option<BaseBits>) -> Option<Self> {
+        let next = Self::ALL.into_iter().find(|level| *level > self)?;
+        (bits.is_none() || next <= Self::SinglePicture).then_some(next)
+    }
+
+    /// What is done about memory.
+    pub fn words(self) -> &'static str {
         match self {
-            Self::Usual => Some(Self::Recompute),
-            Self::Recompute => Some(Self::SinglePicture),
-            Self::SinglePicture => None,
+            Self::Usual => "with all that a step needs held in memory",
+            Self::Recompute => "with less held in memory, which is slower and gives the same result",
+            Self::SinglePicture => "with one picture at a time, accumulated to the same batch",
+            Self::EightBits => "with the base in 8 bits and one picture at a time, which changes the result a little",
+            Self::FourBits => "with the base in 4 bits and one picture at a time, which changes the result",
         }
     }
 }
@@ -108,7 +124,8 @@ pub struct TrainTask {
     pub device: Device,
     /// How hard to save memory.
     pub memory: MemoryLevel,
-    /// Bytes of memory beyond which the run counts as spilling; 0 for no limit.
+    /// Bytes of memory that the run may take: on the processor its plan must fit, and beyond it counts as spilling; 0 for
+    /// no limit.
     pub memory_budget: u64,
     /// Threads; 0 for one each core.
     pub threads: usize,
@@ -188,4 +205,6 @@ pub enum Report {
     },
     /// It cannot go on.
     Failed(JobFailure),
+    /// It cannot be done here, with however little memory.
+    Refused(JobFailure),
 }

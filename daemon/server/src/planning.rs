@@ -6,8 +6,8 @@ use crate::{
     installs, library, models, platform,
     store::{Checkpoint, Concept, DatasetRecord, Job, Training, Work},
 };
-use concept::{Bundle, FEWEST, Plan};
-use protocol::{ErrorCode, Mode, Parameters, PlanView, TrainRequest, Warning, WarningCode, WatchRequest};
+use concept::{Bundle, FEWEST, Plan, Predicted};
+use protocol::{ErrorCode, MemoryLevel, Mode, Parameters, PlanView, TrainRequest, Warning, WarningCode, WatchRequest};
 use std::path::{Path, PathBuf};
 
 /// Why a request cannot be carried out.
@@ -42,8 +42,7 @@ pub struct Decided {
     pub continue_from: Option<PathBuf>,
     /// Name of the result's files before it is made unique.
     pub stem: String,
-    memory_bytes: u64,
-    trainables: u64,
+    predicted: Predicted,
 }
 
 /// Decides everything. Weights are not touched: the base's header says what it is.
@@ -106,8 +105,8 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
         }
     };
     check_hosts(app, &request.install)?;
-    let (memory_bytes, trainables) = concept::predicted(&plan, architecture);
-    Ok(Decided { request, mode, plan, base, dataset, continue_from, stem, memory_bytes, trainables })
+    let predicted = concept::predicted(&plan, architecture, app.memory_budget());
+    Ok(Decided { request, mode, plan, base, dataset, continue_from, stem, predicted })
 }
 
 fn one_length(parameters: &Parameters) -> Result<(), Refused> {
@@ -221,7 +220,8 @@ impl Decided {
         let stem = app.store.free_stem(&self.stem)?;
         // A state holds values, gradients' moments and more; snapshots hold halves.
         let snapshots = plan.recipe.steps.div_ceil(plan.save_every);
-        let disk_bytes = self.trainables * 4 * 4 + snapshots * self.trainables * 2 + (64 << 20);
+        let Predicted { rung, memory, trained } = &self.predicted;
+        let disk_bytes = trained * 4 * 4 + snapshots * trained * 2 + (64 << 20);
         let mut warnings = Vec::new();
         let mut warn = |code, text: String| warnings.push(Warning { code, text });
         if !skipped.is_empty() {
@@ -253,8 +253,12 @@ impl Decided {
             );
         }
         let budget = app.memory_budget();
-        if self.memory_bytes > budget {
-            let text = format!("about {} MiB are wanted, {} MiB may be used", self.memory_bytes >> 20, budget >> 20);
+        let (wanted, allowed, how) = (memory >> 20, budget >> 20, rung.level.words());
+        if *memory > budget {
+            let text = format!("about {wanted} MiB are wanted even {how}; {allowed} MiB may be used");
+            warn(WarningCode::MemoryShort, text);
+        } else if rung.level > MemoryLevel::Usual {
+            let text = format!("{allowed} MiB may be used, so it is trained {how}");
             warn(WarningCode::MemoryShort, text);
         }
         if platform::free_bytes(app.home.path()).is_some_and(|free| free < disk_bytes) {
@@ -267,7 +271,7 @@ impl Decided {
             pictures: pictures.len() as u64,
             steps: budgeted.is_none().then_some(plan.recipe.steps),
             resolved: plan.reasons(),
-            memory_bytes: self.memory_bytes,
+            memory_bytes: *memory,
             disk_bytes,
             seconds: budgeted.or(speed.map(|each| each * (plan.recipe.steps * plan.recipe.batch_size as u64) as f64)),
             warnings,

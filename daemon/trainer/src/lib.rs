@@ -3,6 +3,7 @@
 //!
 //! This crate knows one training step and everything that decides it. It knows no files, no HTTP, no jobs.
 
+mod contexts;
 mod draw;
 mod error;
 mod loss_scale;
@@ -13,6 +14,7 @@ mod recipe;
 mod rng;
 mod threads;
 mod tokens;
+mod trainables;
 mod trainer;
 
 pub use draw::{Draw, normalize_mask};
@@ -24,4 +26,5 @@ pub use recipe::{OptimizerKind, Recipe};
 pub use rng::{Purpose, Rng};
 pub use threads::with_threads;
 pub use tokens::{TokenInit, TokenTarget, token_names};
-pub use trainer::{Batch, Losses, Pass, Rates, Trainables, Trainer, scalar};
+pub use trainables::Trainables;
+pub use trainer::{Batch, Losses, Pass, Rates, Trainer, scalar};

@@ -2,97 +2,20 @@
 
 use crate::{
     Error, Result,
+    contexts::Contexts,
     loss_scale::LossScale,
     objective::Objective,
     optimizer::{Optimizer, OptimizerState, overwrite},
     tokens::TokenTarget,
+    trainables::Trainables,
 };
 use diffusion::{
-    Model,
+    Conditioning, Model,
     clip::TextBatch,
-    layer::{Gradients, Parameter, Parameters, Tape, exact},
-    lora::{self, Site},
+    layer::{Gradients, Tape, exact},
+    tokenizer::TokenIds,
 };
 use kernels::{Device, Tensor};
-use std::ops::Range;
-
-/// Everything that learns: adapters and token rows in one flat tensor, bound to their layers.
-pub struct Trainables {
-    /// The values.
-    pub parameters: Parameters,
-    /// Where adapters sit, text encoders first.
-    pub sites: Vec<Site>,
-    /// Token rows of each encoder.
-    pub tokens: Vec<Parameter>,
-    text: Range<usize>,
-    unet: Range<usize>,
-    rows: Range<usize>,
-}
-
-impl Trainables {
-    /// Lays out adapters and token rows and binds them to `model`.
-    ///
-    /// `first(name, shape)` gives the first values of an adapter matrix, named `<model>.<path>.<down|up|magnitude>`.
-    /// `rows` holds, for each encoder, the first rows of the new tokens (row major; none for a plain LoRA).
-    ///
-    /// # Errors
-    /// If shapes do not fit the model.
-    pub fn bind(
-        model: &mut Model,
-        sites: Vec<Site>,
-        dora: bool,
-        alpha: f64,
-        mut first: impl FnMut(&str, &[usize]) -> Vec<f32>,
-        rows: Vec<Vec<f32>>,
-    ) -> Result<Self> {
-        let (mut initial, mut text_end) = (Vec::new(), 0);
-        let mut length = 0;
-        for site in &sites {
-            let shapes = [site.down_shape(), site.up_shape(), vec![site.out_channels]];
-            for (name, shape) in site.names(dora).into_iter().zip(shapes) {
-                let values = first(&name, &shape);
-                length += values.len();
-                initial.push((name, shape, values));
-            }
-            if site.path.model != "unet" {
-                text_end = length;
-            }
-        }
-        let adapters = initial.len();
-        let widths: Vec<(String, usize)> =
-            model.text.encoders().map(|(name, e)| (name.to_owned(), e.width())).collect();
-        for ((name, width), values) in widths.into_iter().zip(rows) {
-            initial.push((format!("tokens.{name}"), vec![values.len() / width, width], values));
-        }
-        let (dtype, device) = (exact(model.unet.compute()), model.unet.device().clone());
-        let parameters = Parameters::new(initial, dtype, &device)?;
-        let tokens = (adapters..parameters.entries().len())
-            .map(|i| parameters.parameter(i))
-            .collect::<diffusion::Result<Vec<_>>>()?;
-        lora::attach(model, &sites, &parameters, |site| alpha / site.rank as f64)?;
-        model.text.set_tokens(tokens.iter().cloned().map(Some));
-        let rows = length..parameters.values().elem_count();
-        Ok(Self { parameters, sites, tokens, text: 0..text_end, unet: text_end..length, rows })
-    }
-
-    /// The first values of adapters as peft's "gaussian" makes them: down normal with deviation 1 / rank, up zero.
-    pub fn gaussian(seed: u64) -> impl FnMut(&str, &[usize]) -> Vec<f32> {
-        // Tokens draw from the same purpose at step 0.
-        let mut rng = crate::Rng::new(seed, 1, crate::Purpose::Init);
-        move |name, shape| {
-            let count = shape.iter().product();
-            if !name.ends_with(".down") {
-                return vec![0.0; count];
-            }
-            let deviation = 1.0 / shape[0] as f32;
-            rng.normals(count).into_iter().map(|z| z * deviation).collect()
-        }
-    }
-
-    fn part(&self, flat: &Tensor, range: &Range<usize>) -> Result<Tensor> {
-        Ok(flat.narrow(0, range.start, range.len())?)
-    }
-}
 
 /// What one forward and backward pass works on.
 pub struct Batch {
@@ -144,6 +67,8 @@ pub struct Trainer {
     loss_scale: LossScale,
     recompute: bool,
     saved_bytes: usize,
+    /// In place of the text encoders, once nothing in them learns any more.
+    contexts: Option<Contexts>,
 }
 
 impl Trainer {
@@ -180,6 +105,7 @@ impl Trainer {
             token_targets,
             recompute,
             saved_bytes: 0,
+            contexts: None,
         })
     }
 
@@ -248,12 +174,39 @@ impl Trainer {
         [("unet", &self.unet_optimizer), ("text", &self.text_optimizer), ("tokens", &self.token_optimizer)]
     }
 
+    /// Encodes `prompts`, all that will be asked for from now on, and gives the memory of the text encoders back: for when
+    /// neither tokens nor adapters in them learn any more. Losses and gradients stay what they were, on the CPU bit for bit.
+    ///
+    /// # Errors
+    /// If a prompt cannot be encoded, or adapters sit in the text encoders.
+    pub fn freeze_text(&mut self, prompts: &[TokenIds]) -> Result<()> {
+        if self.contexts.is_some() {
+            return Ok(());
+        }
+        if !self.trainables.text.is_empty() {
+            return Err(Error::Invalid("bug: text encoders that learn cannot be unloaded".into()));
+        }
+        self.contexts = Some(Contexts::new(&self.model.text, prompts)?);
+        Ok(self.model.text.unload()?)
+    }
+
+    /// What prompts mean to the UNet.
+    ///
+    /// # Errors
+    /// If one cannot be encoded, or was not named when the text encoders were unloaded.
+    pub fn encode(&self, text: &TextBatch) -> Result<Conditioning> {
+        match &self.contexts {
+            Some(contexts) => contexts.of(text),
+            None => Ok(self.model.text.forward(text, &mut Tape::off())?),
+        }
+    }
+
     /// The loss of a batch without any gradient, its weights all one.
     ///
     /// # Errors
     /// If shapes do not fit.
     pub fn plain_loss(&self, batch: &Batch) -> Result<f64> {
-        let text = self.model.text.forward(&batch.text, &mut Tape::off())?;
+        let text = self.encode(&batch.text)?;
         let (noisy, target) = self.noisy(batch)?;
         let timesteps: Vec<f64> = batch.timesteps.iter().map(|&t| t as f64).collect();
         let prediction = self.model.unet.forward(&noisy, &timesteps, &text, &batch.time_ids, &mut Tape::off())?;
@@ -287,7 +240,10 @@ impl Trainer {
         let learn_text = learn_text && (!self.trainables.tokens.is_empty() || !self.trainables.text.is_empty());
         let mut text_tape = if learn_text { Tape::keep(self.recompute) } else { Tape::off() };
         // Encoded anew in every step: the new token rows learn through this call.
-        let text = self.model.text.forward(&batch.text, &mut text_tape)?;
+        let text = match learn_text {
+            true => self.model.text.forward(&batch.text, &mut text_tape)?,
+            false => self.encode(&batch.text)?,
+        };
         let (noisy, target) = self.noisy(batch)?;
 
         let mut tape = Tape::keep(self.recompute);
@@ -379,7 +335,7 @@ impl Trainer {
 /// What lies between a forward and its backward pass.
 pub struct Pass {
     grad: Tensor,
-    text: Option<diffusion::Conditioning>,
+    text: Option<Conditioning>,
     tape: Tape,
     text_tape: Tape,
 }

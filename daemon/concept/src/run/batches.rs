@@ -53,6 +53,22 @@ impl<'a> Batches<'a> {
         step as f64 / (epochs * per_epoch) as f64
     }
 
+    /// The first step from which nothing in the text encoders learns any more; none if adapters in them do.
+    pub fn text_is_frozen_from(&self) -> Option<u64> {
+        let recipe = &self.plan.recipe;
+        let learns = |step: &u64| recipe.token_rate.at(*step, recipe.steps, self.completion(*step)) > 0.0;
+        match (recipe.text_adapters, recipe.tokens) {
+            (true, _) => None,
+            (false, 0) => Some(0),
+            (false, _) => Some((0..recipe.steps).rev().find(learns).map_or(0, |step| step + 1)),
+        }
+    }
+
+    /// Every prompt that a step or a measurement may see.
+    pub fn prompts(&self) -> impl Iterator<Item = &TokenIds> {
+        self.ids.iter().chain(std::iter::once(&self.bare))
+    }
+
     /// The forward passes of an update, each with its share.
     pub fn of_step(&self, step: u64) -> Result<Vec<(Batch, f64)>> {
         let recipe = &self.plan.recipe;

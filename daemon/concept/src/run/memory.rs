@@ -1,44 +1,29 @@
-//! How much of a batch goes through the model at once, and whether blocks run twice: by sizes alone.
+//! What is done about memory in a run.
 
 use super::Setup;
-use diffusion::{
-    lora::Targets,
-    plan::{StepShape, saved_bytes},
-};
-use protocol::MemoryLevel;
+use crate::{Observer, Result, ladder::Ladder};
+use kernels::cuda::Gpu;
+use protocol::{Event, MemoryLevel};
 
-/// Activations kept by one forward pass, at most; larger batches are accumulated. The same on every machine, since it
-/// decides the order of sums.
-pub(crate) const ACTIVATIONS: usize = 6 << 30;
-
-/// Bytes that a forward pass of `batch` samples keeps.
-fn saved(setup: &Setup, batch: usize, recompute: bool) -> usize {
-    let (plan, architecture) = (&setup.plan, setup.base.checkpoint.architecture());
-    let side = plan.resolution / architecture.vae.factor();
-    let targets = Targets::named(&plan.recipe.targets, plan.recipe.text_adapters);
-    let targets = targets.unwrap_or_else(|_| Targets::suffixes(Vec::new()));
-    let shape = StepShape {
-        batch,
-        height: side,
-        width: side,
-        chunks: setup.chunks,
-        targets,
-        rank: plan.recipe.rank,
-        text: true,
-        recompute,
-    };
-    saved_bytes(architecture, &shape, candle_core::DType::F32)
-}
-
-/// Whether blocks run again backward.
-pub fn recomputes(setup: &Setup) -> bool {
-    setup.memory >= MemoryLevel::Recompute || saved(setup, 1, false) > ACTIVATIONS
-}
-
-/// Samples of one forward pass.
-pub fn micro_batch(setup: &Setup) -> usize {
-    if setup.memory >= MemoryLevel::SinglePicture {
-        return 1;
+/// Chooses what is done about memory: the first level that fits, and in a run that goes on none above its own.
+pub(super) fn settle(setup: &mut Setup, observer: &mut dyn Observer) -> Result<MemoryLevel> {
+    let mut least = setup.memory;
+    if setup.resume && setup.folder.begun() {
+        let before = serde_json::from_value(setup.folder.description()?["memory"].clone());
+        least = least.max(before.unwrap_or_default());
     }
-    (ACTIVATIONS / saved(setup, 1, recomputes(setup)).max(1)).clamp(1, setup.plan.recipe.batch_size)
+    let available = match setup.device.gpu().map(Gpu::usage) {
+        Some(usage) => Some(usage.limit as u64),
+        None => (setup.memory_budget > 0).then_some(setup.memory_budget),
+    };
+    let architecture = setup.base.checkpoint.architecture();
+    let ladder = Ladder::new(&setup.plan, architecture, setup.chunks, setup.device.gpu().is_some());
+    let rung = ladder.choose(least, available)?;
+    if rung.level > MemoryLevel::Usual {
+        let (planned, words) = (rung.peak >> 20, rung.level.words());
+        let of = available.map_or(String::new(), |available| format!(" of {} MiB", available >> 20));
+        observer.see(&Event::Note { text: format!("training {words}: {planned} MiB{of} are planned") });
+    }
+    setup.means = rung.means;
+    Ok(rung.level)
 }

@@ -57,6 +57,9 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
         ("conceptd.findings", json!(setup.findings).to_string()),
     ];
     let mut metadata: BTreeMap<String, String> = entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    if let Some(kind) = setup.means.quantized {
+        metadata.insert("conceptd.base_bits".into(), kind.bits().to_string());
+    }
     if let Some(vae) = &setup.base.vae_digest {
         metadata.insert("conceptd.vae_sha256".into(), vae.clone());
     }

@@ -8,8 +8,15 @@ use crate::{
     outcome::write_png,
     prompts::Prompts,
 };
-use diffusion::{Conditioning, Vae, clip::TextBatch, layer::Tape, schedule::NoiseSchedule};
+use diffusion::{Conditioning, Vae, clip::TextBatch, schedule::NoiseSchedule, tokenizer::TokenIds};
 use trainer::Trainer;
+
+/// Every prompt that sample pictures are drawn from.
+pub(super) fn asked(setup: &Setup, prompts: &Prompts) -> Result<Vec<TokenIds>> {
+    let plan = &setup.plan;
+    let shown = plan.sample_prompts.iter().map(|prompt| prompts.encode(&plan.family.preview(prompt)));
+    std::iter::once(prompts.encode(brush::negative(plan))).chain(shown).collect()
+}
 
 /// Draws every sample prompt with the model as it stands, and returns the name of the file in the run's folder.
 pub(super) fn draw(
@@ -24,9 +31,8 @@ pub(super) fn draw(
     let vae = Vae::load(&setup.base.checkpoint, &setup.device)?;
     let schedule = NoiseSchedule::new(setup.base.checkpoint.architecture().prediction);
     let brush = Brush { model, vae: &vae, schedule: &schedule };
-    let encode = |prompt: &str| -> Result<Conditioning> {
-        Ok(model.text.forward(&TextBatch::new(&[prompts.encode(prompt)?]), &mut Tape::off())?)
-    };
+    let encode =
+        |prompt: &str| -> Result<Conditioning> { Ok(trainer.encode(&TextBatch::new(&[prompts.encode(prompt)?]))?) };
     let negative = encode(brush::negative(plan))?;
     let mut row = Vec::new();
     for (column, prompt) in plan.sample_prompts.iter().enumerate() {

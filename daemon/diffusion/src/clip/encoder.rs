@@ -11,6 +11,7 @@ use kernels::{Activation, Attended, Tensor};
 
 /// One text encoder.
 pub struct ClipEncoder {
+    width: usize,
     table: Tensor,
     positions: Tensor,
     /// Trainable rows of new tokens, `[n, width]`.
@@ -44,6 +45,7 @@ impl ClipEncoder {
         let embeddings = root.scope("embeddings");
         let positions = embeddings.tensor("position_embedding.weight", precision.compute, &precision.device)?;
         Ok(Self {
+            width: dims.hidden,
             table: embeddings.tensor("token_embedding.weight", precision.frozen, &precision.device)?,
             positions,
             tokens: None,
@@ -60,6 +62,7 @@ impl ClipEncoder {
         // Stored as [width, projection] and used as x W: transposed with respect to a linear layer.
         let projection = root.tensor("text_projection", precision.frozen, &precision.device)?.permute(&[1, 0])?;
         Ok(Self {
+            width: dims.hidden,
             table: root.tensor("token_embedding.weight", precision.frozen, &precision.device)?,
             positions: root.tensor("positional_embedding", precision.compute, &precision.device)?,
             tokens: None,
@@ -71,7 +74,16 @@ impl ClipEncoder {
 
     /// Width of its states.
     pub fn width(&self) -> usize {
-        self.table.dims()[1]
+        self.width
+    }
+
+    /// Gives the memory of everything frozen back; nothing can be encoded any more.
+    pub(super) fn unload(&mut self) -> Result<()> {
+        let nothing = Tensor::zeros((1, self.width), self.table.dtype(), self.table.device())?;
+        (self.table, self.positions) = (nothing.clone(), nothing);
+        self.blocks = Vec::new();
+        self.projection = None;
+        Ok(())
     }
 
     /// The frozen token table `[49408, width]`.
@@ -97,6 +109,9 @@ impl ClipEncoder {
     }
 
     pub(super) fn forward(&self, ids: &[u32], pooling: Pooling, tape: &mut Tape) -> Result<(Tensor, Option<Tensor>)> {
+        if self.blocks.is_empty() {
+            return Err(no_blocks());
+        }
         let rows = self.tokens.as_ref().map(|tokens| &tokens.value);
         let mut x = kernels::embed(&self.table, rows, &self.positions, ids)?;
         let (last, earlier) = self.blocks.split_last().ok_or_else(no_blocks)?;
@@ -153,7 +168,7 @@ impl ClipEncoder {
 }
 
 fn no_blocks() -> crate::Error {
-    crate::Error::Invalid("bug: a text encoder without layers".into())
+    crate::Error::Invalid("bug: a text encoder without layers, or one that was unloaded".into())
 }
 
 /// Position of the first end mark in each prompt.

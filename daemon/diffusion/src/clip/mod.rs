@@ -41,6 +41,19 @@ pub struct TextBatch {
     pub chunks: usize,
 }
 
+impl Conditioning {
+    /// Joins the conditions of prompts of one length to those of a batch.
+    ///
+    /// # Errors
+    /// If there are none, or their shapes differ.
+    pub fn joined(parts: &[&Self]) -> Result<Self> {
+        let context: Vec<Tensor> = parts.iter().map(|part| part.context.clone()).collect();
+        let pooled: Vec<Tensor> = parts.iter().filter_map(|part| part.pooled.clone()).collect();
+        let pooled = (!pooled.is_empty()).then(|| Tensor::cat(&pooled));
+        Ok(Self { context: Tensor::cat(&context)?, pooled: pooled.transpose()? })
+    }
+}
+
 impl TextBatch {
     /// Joins prompts to a batch; shorter ones get empty parts.
     pub fn new(prompts: &[TokenIds]) -> Self {
@@ -56,6 +69,11 @@ impl TextBatch {
     /// Number of prompts.
     pub fn len(&self) -> usize {
         self.l.len() / LENGTH / self.chunks
+    }
+
+    /// The ids of each prompt for CLIP-L, every part of it.
+    pub fn prompts(&self) -> impl Iterator<Item = &[u32]> {
+        self.l.chunks(self.chunks * LENGTH)
     }
 
     /// Whether there is no prompt.
@@ -88,6 +106,15 @@ impl TextEncoder {
         if let Some(g) = &mut self.g {
             g.tokens = rows.next().flatten();
         }
+    }
+
+    /// Gives the memory of the encoders back, where everything that will be asked of them is known. Their new token rows stay.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn unload(&mut self) -> Result<()> {
+        self.l.unload()?;
+        self.g.as_mut().map_or(Ok(()), ClipEncoder::unload)
     }
 
     /// Whether anything here is trained.

@@ -110,7 +110,8 @@ impl Plan {
 
     /// Checks a tensor's device and type; kernels see its address alone.
     fn fits(&self, tensor: &Tensor, dtype: DType) -> Result<()> {
-        if tensor.gpu().is_none() || tensor.dtype() != dtype || (self.vectors() && tensor.address() % 16 != 0) {
+        if tensor.gpu().is_none() || tensor.dtype() != dtype || (self.vectors() && !tensor.address().is_multiple_of(16))
+        {
             return Err(Error::Msg(format!(
                 "attention: {:?} of {:?} does not lie on the GPU beside {dtype:?}",
                 tensor.shape(),

@@ -35,7 +35,7 @@ pub fn embed(gpu: &Gpu, table: &Tensor, rows: Option<&Tensor>, positions: &Tenso
     if let Some(id) = ids.iter().find(|&&id| id as usize >= vocabulary + new) {
         return Err(Error::Msg(format!("token id {id} has no embedding: there are {}", vocabulary + new)));
     }
-    if length == 0 || ids.len() % length != 0 {
+    if length == 0 || !ids.len().is_multiple_of(length) {
         return Err(Error::Msg(format!("{name}: {} ids are no prompts of {length}", ids.len())));
     }
     let out = gpu.empty((ids.len() / length, length, channels), dtype)?;

@@ -277,11 +277,11 @@ impl Gpu {
         let tensor = &Tensor::from(tensor.contiguous()?);
         let shape = tensor.shape().clone();
         match tensor.dtype() {
-            DType::F32 => self.upload(&*crate::read::<f32>(tensor)?, shape),
-            DType::BF16 => self.upload(&*crate::read::<half::bf16>(tensor)?, shape),
-            DType::F16 => self.upload(&*crate::read::<half::f16>(tensor)?, shape),
-            DType::U8 => self.upload(&*crate::read::<u8>(tensor)?, shape),
-            DType::U32 => self.upload(&*crate::read::<u32>(tensor)?, shape),
+            DType::F32 => self.upload(&crate::read::<f32>(tensor)?, shape),
+            DType::BF16 => self.upload(&crate::read::<half::bf16>(tensor)?, shape),
+            DType::F16 => self.upload(&crate::read::<half::f16>(tensor)?, shape),
+            DType::U8 => self.upload(&crate::read::<u8>(tensor)?, shape),
+            DType::U32 => self.upload(&crate::read::<u32>(tensor)?, shape),
             other => Err(Error::Msg(format!("{other:?} is not brought to the GPU"))),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     App, Result, installs, library, preparing,
     store::{DatasetRecord, Job, Queue},
 };
-use protocol::{Command, ErrorCode, Event, JobFailure, JobState, Report, Task, TrainTask};
+use protocol::{BaseBits, Command, ErrorCode, Event, JobFailure, JobState, Report, Task, TrainTask};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(2500);
 enum Ended {
     Done { step: u64 },
     Failed(JobFailure),
+    Refused(JobFailure),
     Stopped,
     GaveWay(String),
     Died { what: String, of_memory: bool },
@@ -51,7 +52,7 @@ pub(super) async fn run(app: &Arc<App>, mut job: Job) -> Result<()> {
         Ended::Stopped if app.stopping() => (JobState::Interrupted, None),
         Ended::Stopped | Ended::GaveWay(_) => (JobState::Paused, None),
         Ended::Failed(failure) if failure.code == ErrorCode::OutOfMemory => return step_down(app, job, failure).await,
-        Ended::Failed(failure) => (JobState::Failed, Some(failure)),
+        Ended::Failed(failure) | Ended::Refused(failure) => (JobState::Failed, Some(failure)),
         Ended::Died { what, of_memory: true } => {
             return step_down(app, job, JobFailure { code: ErrorCode::OutOfMemory, reason: what }).await;
         }
@@ -133,19 +134,19 @@ async fn again(app: &Arc<App>, job: Job, what: String) -> Result<()> {
 
 /// There was too little memory: the next attempt takes less, if it can.
 async fn step_down(app: &Arc<App>, job: Job, failure: JobFailure) -> Result<()> {
-    let Some(next) = job.training.memory.next() else {
+    let bits = job.request.parameters.base_bits;
+    let Some(next) = job.training.memory.next(bits) else {
+        let fewer =
+            if bits.is_some_and(|bits| bits != BaseBits::Four) { "Leave base_bits out, choose" } else { "Choose" };
         let reason = format!(
-            "there is too little memory even for one picture at a time ({}). Choose a lower resolution or rank, or close other \
-             programs and resubmit",
+            "there is too little memory even {} ({}). {fewer} a lower resolution or rank, or close other programs and resubmit",
+            job.training.memory.words(),
             failure.reason
         );
         let failure = JobFailure { code: ErrorCode::OutOfMemory, reason };
         return settle(app, job.id, JobState::Failed, Some(failure)).await;
     };
-    let how = match next {
-        protocol::MemoryLevel::SinglePicture => "with one picture at a time, accumulated to the same batch",
-        _ => "with less held in memory, which is slower and gives the same result",
-    };
+    let how = next.words();
     let text = format!("out of memory ({}); going on from step {} {how}", failure.reason, job.training.saved_step);
     requeue(app, job, text, move |job| job.training.memory = next).await
 }
@@ -233,6 +234,7 @@ async fn one_worker(app: &Arc<App>, job: &Job, wire: &mut UnboundedReceiver<Chan
             }
             Heard::Report(Report::Happened(event)) => note(app, &job.id, event).await?,
             Heard::Report(Report::Failed(failure)) => return Ok(Ended::Failed(failure)),
+            Heard::Report(Report::Refused(failure)) => return Ok(Ended::Refused(failure)),
             Heard::Report(Report::Stopped { .. }) => return Ok(stopped(deadline.is_some(), gave_way)),
             Heard::Report(_) => {}
             Heard::Silent => {
@@ -310,8 +312,9 @@ fn advance(job: &mut Job, event: &Event) {
     let training = &mut job.training;
     match event {
         Event::Stage { stage } => (training.stage, training.waits_for) = (Some(*stage), None),
-        Event::Planned { steps, batch_size, step, .. } => {
+        Event::Planned { steps, batch_size, step, memory, .. } => {
             (training.steps, training.batch_size, training.step) = (*steps, *batch_size, *step);
+            training.memory = training.memory.max(*memory);
         }
         Event::Step { step, loss, seconds, .. } => {
             (training.step, training.loss) = (*step, Some(*loss));

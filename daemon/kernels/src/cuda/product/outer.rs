@@ -122,7 +122,7 @@ pub fn outer_add_patches(gpu: &Gpu, target: &Tensor, a: &Tensor, b: &Tensor, sca
 /// part of the second pass, all parts together within the workspace.
 fn split(positions: usize, elements: usize, tiles: usize, wanted: usize) -> (usize, usize) {
     const LEAST: usize = 8 * DEPTH;
-    let most = (positions / LEAST).min(WORKSPACE / (4 * elements)).min(1024).max(1);
+    let most = (positions / LEAST).min(WORKSPACE / (4 * elements)).clamp(1, 1024);
     let splits = (wanted / tiles).clamp(1, most);
     let share = positions.div_ceil(splits).next_multiple_of(DEPTH);
     (share, positions.div_ceil(share))

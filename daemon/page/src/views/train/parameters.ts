@@ -53,7 +53,7 @@ const grouped: Record<Exclude<Group, "other">, string[]> = {
     captions: ["captioner", "class_word", "caption_dropout"],
     lora: ["lora_rank", "lora_alpha", "lora_targets", "lora_text_encoder"],
     tokens: ["token_count", "token_init"],
-    optimisation: ["recipe", "optimizer", "learning_rate", "token_learning_rate", "snr_gamma", "noise_offset", "seed"],
+    optimisation: ["recipe", "optimizer", "learning_rate", "token_learning_rate", "snr_gamma", "noise_offset", "seed", "base_bits"],
     samples: ["sample_every", "sample_prompt"],
 };
 
