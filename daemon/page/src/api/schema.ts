@@ -1117,6 +1117,11 @@ export interface components {
              * @description Updates that an earlier part of the run made.
              */
             step: number;
+            /**
+             * @description How hard memory is saved.
+             * @default usual
+             */
+            memory: components["schemas"]["MemoryLevel"];
         } | {
             /** @constant */
             event: "step";
@@ -1196,6 +1201,11 @@ export interface components {
         JobState: "queued" | "running" | "paused" | "cancelling" | "done" | "failed" | "cancelled" | "interrupted";
         /** @description A part of a job. */
         Stage: "pictures" | "looking" | "latents" | "model" | "training" | "drawing" | "waiting";
+        /**
+         * @description How hard a run saves memory. Each level gives up speed, and the last two precision, for room; each includes those
+         *     before it.
+         */
+        MemoryLevel: "usual" | "recompute" | "single_picture" | "eight_bits" | "four_bits";
         /** @description Which snapshot at which strength is the best, and the table behind it. */
         Scores: {
             /** @description The best. */
@@ -2005,6 +2015,8 @@ export interface components {
             class_word?: string | null;
             /** @description Which part of a picture is learnt most; a mask beside a picture comes first [default: auto]. */
             mask?: components["schemas"]["MaskName"] | null;
+            /** @description Bits of the frozen base; fewer take less memory, and change the result a little [default: as many as fit]. */
+            base_bits?: components["schemas"]["BaseBits"] | null;
         };
         /** @description Which layers get a LoRA. */
         TargetsName: "attn" | "eden" | "transformer" | "all";
@@ -2012,6 +2024,8 @@ export interface components {
         OptimizerName: "adamw" | "prodigy";
         /** @description The named sets of defaults. */
         RecipeName: "conceptd" | "eden";
+        /** @description In how many bits the frozen base is kept while it is trained on. */
+        BaseBits: "16" | "8" | "4";
         /** @description How the graphics card is shared with hosts that draw. */
         Courtesy: "polite" | "share" | "exclusive";
         /** @description A training job. */
@@ -2711,6 +2725,7 @@ export type ErrorCode = components['schemas']['ErrorCode'];
 export type EventRecord = components['schemas']['EventRecord'];
 export type JobState = components['schemas']['JobState'];
 export type Stage = components['schemas']['Stage'];
+export type MemoryLevel = components['schemas']['MemoryLevel'];
 export type Scores = components['schemas']['Scores'];
 export type ScoreView = components['schemas']['ScoreView'];
 export type JobFailure = components['schemas']['JobFailure'];
@@ -2767,6 +2782,7 @@ export type Parameters = components['schemas']['Parameters'];
 export type TargetsName = components['schemas']['TargetsName'];
 export type OptimizerName = components['schemas']['OptimizerName'];
 export type RecipeName = components['schemas']['RecipeName'];
+export type BaseBits = components['schemas']['BaseBits'];
 export type Courtesy = components['schemas']['Courtesy'];
 export type JobView = components['schemas']['JobView'];
 export type InstallView = components['schemas']['InstallView'];
