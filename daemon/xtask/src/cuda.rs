@@ -3,11 +3,12 @@
 use crate::test::{cargo, python, root, status};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use kernels::cuda::image;
+use flate2::{Compression, write::GzEncoder};
+use kernels::cuda::image::{self, VARIABLE};
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -75,7 +76,13 @@ fn compile(root: &Path, chips: &[u32], file: &Path) -> Result<()> {
         nvcc.arg("-gencode").arg(format!("arch=compute_{chip},code=compute_{chip}"));
     }
     println!("== nvcc for {chips:?}");
-    status(nvcc.arg(sources(root).join("conceptd.cu")).arg("-o").arg(file)).context("the kernels do not compile")
+    let folder = tempfile::tempdir()?;
+    let raw = folder.path().join("kernels.fatbin");
+    status(nvcc.arg(sources(root).join("conceptd.cu")).arg("-o").arg(&raw)).context("the kernels do not compile")?;
+    // nvcc's own compression leaves three times as much.
+    let mut packed = GzEncoder::new(fs::File::create(file)?, Compression::default());
+    io::copy(&mut fs::File::open(raw)?, &mut packed)?;
+    Ok(packed.finish()?.sync_all()?)
 }
 
 fn sources(root: &Path) -> PathBuf {
@@ -102,19 +109,23 @@ fn toolkit(root: &Path) -> Result<PathBuf> {
 pub fn emulator(root: &Path) -> Result<Vec<(&'static str, OsString)>> {
     let folder = root.join("target/emulator");
     fs::create_dir_all(&folder)?;
-    let (library, stamp) = (folder.join("libcuda.so"), folder.join("kernels"));
-    if !(library.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == image::name())) {
+    let (library, stamp, image) = (folder.join("libcuda.so"), folder.join("made"), folder.join("kernels.gz"));
+    let machine = ["machine.h", "machine.cpp", "driver.cpp"].map(|name| sources(root).join("emulator").join(name));
+    let texts = machine.iter().map(fs::read_to_string).collect::<io::Result<Vec<_>>>()?;
+    let wanted = format!("{}\n{}", image::name(), texts.concat());
+    if !(library.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == wanted)) {
         println!("== the emulated GPU");
         let mut compiler = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
         compiler.args(["-std=c++17", "-O2", "-DEMULATOR", "-Wall", "-Wno-unknown-pragmas", "-shared", "-fPIC"]);
         compiler.args(["-pthread", "-I"]).arg(sources(root)).args(["-x", "c++"]).arg(sources(root).join("conceptd.cu"));
-        compiler.args(["emulator/machine.cpp", "emulator/driver.cpp"].map(|name| sources(root).join(name)));
+        compiler.args(&machine[1..]);
         status(compiler.arg("-o").arg(&library))
             .context("the emulated GPU cannot be built; it needs a C++ compiler")?;
-        fs::write(&stamp, image::name())?;
+        // What it runs was compiled in; a file of kernels is read all the same, an empty one.
+        GzEncoder::new(fs::File::create(&image)?, Compression::default()).finish()?;
+        fs::write(&stamp, wanted)?;
     }
-    // It runs what it was compiled with; the file is only read.
-    Ok(vec![("LD_LIBRARY_PATH", folder.into()), (image::VARIABLE, stamp.into())])
+    Ok(vec![("LD_LIBRARY_PATH", folder.into()), (VARIABLE, image.into())])
 }
 
 /// Tests every kernel, and a training step, on the emulated GPU.

@@ -2,7 +2,8 @@
 
 use crate::Result;
 use candle_core::Error;
-use std::path::PathBuf;
+use flate2::read::MultiGzDecoder;
+use std::{io::Read, path::PathBuf};
 
 /// Names a file of kernels other than the one beside the program.
 pub const VARIABLE: &str = "CONCEPTD_KERNELS";
@@ -42,7 +43,7 @@ pub fn name() -> String {
         .iter()
         .flat_map(|(_, text)| text.iter())
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("conceptd-kernels-{digest:016x}.fatbin")
+    format!("conceptd-kernels-{digest:016x}.fatbin.gz")
 }
 
 /// Where the kernels are, whether they are there or not.
@@ -60,7 +61,9 @@ pub fn path() -> PathBuf {
 /// If they are not there.
 pub fn load() -> Result<Vec<u8>> {
     let path = path();
-    std::fs::read(&path).map_err(|error| {
+    let mut image = Vec::new();
+    let read = std::fs::File::open(&path).and_then(|file| MultiGzDecoder::new(file).read_to_end(&mut image));
+    read.map(|_| image).map_err(|error| {
         Error::Msg(format!(
             "the GPU kernels cannot be read ({}: {error}); they belong beside the program. `cargo xtask cuda-build` makes them",
             path.display()
