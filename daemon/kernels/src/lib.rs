@@ -14,6 +14,7 @@
 mod activation;
 mod arrange;
 mod attention;
+mod counted;
 pub mod cuda;
 mod dora;
 mod element;
@@ -26,6 +27,7 @@ mod optimizer;
 mod parallel;
 mod patches;
 mod product;
+mod stored;
 mod tensor;
 mod view;
 
@@ -35,6 +37,7 @@ pub use arrange::{
     to_channels_last, upsample_nearest, upsample_nearest_backward,
 };
 pub use attention::{Attended, attention, attention_backward};
+pub use counted::multiplications;
 pub use dora::{add_init, channel_product, row_norms, scale_channels};
 pub use element::Real;
 pub use embedding::{embed, embed_backward};
@@ -46,6 +49,7 @@ pub use optimizer::{
 };
 pub use patches::Window;
 pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
+pub use stored::stored;
 pub use tensor::{Device, Tensor, first_gpu};
 pub use view::{accumulate, clear, read, scale_in_place, write};
 

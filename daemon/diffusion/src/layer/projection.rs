@@ -60,8 +60,7 @@ impl Projection {
     /// # Errors
     /// If a tensor cannot be loaded.
     pub fn conv(scope: &Scope, window: Window, precision: &Precision) -> Result<Self> {
-        let weight = scope.tensor("weight", precision.frozen, &precision.device)?;
-        let weight = weight.permute(&[0, 2, 3, 1])?.flatten_from(1)?;
+        let weight = scope.convolution("weight", precision.frozen, &precision.device)?;
         let window = (window.kernel > 1).then_some(window);
         Ok(Self { weight, bias: bias(scope, precision)?, window, is_conv: true, adapter: None })
     }
