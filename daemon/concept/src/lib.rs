@@ -25,6 +25,7 @@ mod report;
 mod run;
 mod scores;
 mod state;
+mod stopwatch;
 
 pub use assignment::{FEWEST, Manner, carry_out, open_base, open_checkpoint, picture_options, recipe_of};
 pub use base::{Base, digest_of as base_digest, hex, usual_side};
@@ -43,3 +44,4 @@ pub use predict::predicted;
 pub use report::Observer;
 pub use run::{Finished, RunFolder, promote};
 pub use scores::Judge;
+pub use stopwatch::Stopwatch;

@@ -21,6 +21,7 @@ mod service;
 mod spill;
 mod status;
 mod table;
+mod timings;
 mod train;
 mod verify;
 mod watches;

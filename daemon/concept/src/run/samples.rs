@@ -9,6 +9,7 @@ use crate::{
     prompts::Prompts,
 };
 use diffusion::{Conditioning, Vae, clip::TextBatch, layer::Tape, schedule::NoiseSchedule};
+use protocol::Part;
 use trainer::Trainer;
 
 /// Draws every sample prompt with the model as it stands, and returns the name of the file in the run's folder.
@@ -21,7 +22,7 @@ pub(super) fn draw(
 ) -> Result<String> {
     let (plan, model) = (&setup.plan, trainer.model());
     // Loaded for these pictures only: training needs the room.
-    let vae = Vae::load(&setup.base.checkpoint, &setup.device)?;
+    let vae = setup.watch.time(Part::Model, || Vae::load(&setup.base.checkpoint, &setup.device))?;
     let schedule = NoiseSchedule::new(setup.base.checkpoint.architecture().prediction);
     let brush = Brush { model, vae: &vae, schedule: &schedule };
     let encode = |prompt: &str| -> Result<Conditioning> {
