@@ -1,7 +1,7 @@
 //! A whole training, from what was asked to files on disk.
 
 use crate::{
-    Base, Bundle, Error, Finished, Observer, Plan, Result, RunFolder, device,
+    Base, Bundle, Error, Finished, Observer, Plan, Result, RunFolder, Stopwatch, device,
     ladder::Means,
     latents::Latents,
     outcome::{preview, write_report},
@@ -10,7 +10,7 @@ use crate::{
 };
 use dataset::{Limits, Options};
 use diffusion::{Checkpoint, Vae, checkpoint::Overrides, layer::Precision};
-use protocol::{Event, Mode, Parameters, Prediction, Stage, TrainTask};
+use protocol::{Event, Mode, Parameters, Part, Prediction, Stage, TrainTask};
 use std::{fs, path::Path, time::Instant};
 
 /// Fewest pictures of a concept.
@@ -26,20 +26,22 @@ pub struct Manner {
 }
 
 /// Carries out a training: reads the pictures, trains, and leaves the concept, its report and its pictures in `task.out`.
-/// `judge` is asked at the end who compares its snapshots, if anybody.
+/// `judge` is asked at the end who compares its snapshots, if anybody; `watch` sees where the time goes.
 ///
 /// # Errors
 /// If a part fails or the observer stops it; everything up to the last snapshot is on disk.
 pub fn carry_out(
     task: &TrainTask,
     manner: Manner,
+    watch: &Stopwatch,
     observer: &mut dyn Observer,
     judge: &mut dyn FnMut() -> Option<Box<dyn Judge>>,
 ) -> Result<Finished> {
     let begun = Instant::now();
-    let device = device::choose(task.device)?;
+    let device = watch.time(Part::Device, || device::choose(task.device))?;
+    watch.on(&device);
     observer.see(&Event::Note { text: format!("on {}", device::describe(&device)) });
-    let base = open_base(&task.base, task.vae.as_deref(), task.prediction)?;
+    let base = watch.time(Part::Base, || open_base(&task.base, task.vae.as_deref(), task.prediction))?;
     let start = task.continue_from.as_deref().map(Bundle::read).transpose()?;
     let folder = RunFolder::of(&task.out, &task.stem);
     let architecture = base.checkpoint.architecture();
@@ -51,7 +53,8 @@ pub fn carry_out(
     // Once before the pictures are read, for their size, and again when their number is known.
     let draft = resolve(1)?;
     let _occupied = folder.occupy()?;
-    let (latents, data_digest) = read_pictures(task, &base, &draft, &folder, &device, observer)?;
+    let read = || read_pictures(task, &base, &draft, &folder, &device, watch, observer);
+    let (latents, data_digest) = watch.time(Part::Pictures, read)?;
     let mut plan = resolve(latents.examples.len())?;
     if manner.resume && folder.begun() && plan.asked.time_budget.is_some() {
         // The budget was turned into a number of steps then.
@@ -77,16 +80,23 @@ pub fn carry_out(
         means: Means::PLAIN,
         begun,
         preview: manner.preview,
+        watch,
     };
     let finished = run::train(setup, observer)?;
-    finished.bundle.write(&task.out)?;
-    write_report(&task.out, &plan, &finished, None)?;
+    watch.time(Part::Writing, || -> Result<()> {
+        finished.bundle.write(&task.out)?;
+        write_report(&task.out, &plan, &finished, None)
+    })?;
     if manner.preview {
         observer.see(&Event::Stage { stage: Stage::Drawing });
         let precision = Precision::on(&device).with(finished.quantized);
-        preview(&task.out, &base, &precision, &plan, &finished.bundle, || observer.stop())?;
-        if let Some(mut judge) = judge() {
-            let scores = score(&folder, &base, &precision, &plan, &mut *judge, || observer.stop())?;
+        watch.time(Part::Preview, || {
+            preview(&task.out, &base, &precision, &plan, &finished.bundle, watch, || observer.stop())
+        })?;
+        if let Some(mut judge) = watch.time(Part::Scoring, judge) {
+            let scores = watch.time(Part::Scoring, || {
+                score(&folder, &base, &precision, &plan, &mut *judge, watch, || observer.stop())
+            })?;
             write_report(&task.out, &plan, &finished, Some(&scores))?;
             observer.see(&Event::Scored { scores });
         }
@@ -146,6 +156,7 @@ fn read_pictures(
     plan: &Plan,
     folder: &RunFolder,
     device: &kernels::Device,
+    watch: &Stopwatch,
     observer: &mut dyn Observer,
 ) -> Result<(Latents, [u8; 32])> {
     observer.see(&Event::Stage { stage: Stage::Latents });
@@ -160,10 +171,13 @@ fn read_pictures(
             return Err(Error::Interrupted { step: 0 });
         }
         if vae.is_none() {
-            vae = Some(Vae::load(&base.checkpoint, device)?);
+            vae = Some(watch.time(Part::Model, || Vae::load(&base.checkpoint, device))?);
         }
-        vae.as_ref().map_or(Ok(()), |vae| latents.add(&photo, vae, plan))
+        vae.as_ref().map_or(Ok(()), |vae| watch.time(Part::Latents, || latents.add(photo, vae, plan)))
     })?;
+    if let Some(vae) = &vae {
+        watch.time(Part::Latents, || latents.finish(vae, plan))?;
+    }
     let skipped = found.skipped.iter().map(|skipped| format!("skipped {}: {}", skipped.name, skipped.reason));
     for text in skipped.chain(found.notes.iter().cloned()) {
         observer.see(&Event::Note { text });

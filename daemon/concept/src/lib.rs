@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod scores;
 mod state;
+mod stopwatch;
 
 pub use assignment::{FEWEST, Manner, carry_out, open_base, open_checkpoint, picture_options, recipe_of};
 pub use base::{Base, digest_of as base_digest, hex, usual_side};
@@ -45,3 +46,4 @@ pub use predict::{Predicted, predicted};
 pub use report::Observer;
 pub use run::{Finished, RunFolder, promote};
 pub use scores::Judge;
+pub use stopwatch::Stopwatch;

@@ -1,7 +1,7 @@
 //! What a training leaves for people: report, plot, preview, prompts.
 
 use crate::{
-    Applied, Base, Bundle, Called, Finished, Painter, Plan, Result,
+    Applied, Base, Bundle, Called, Finished, Painter, Plan, Result, Stopwatch,
     brush::PictureRequest,
     canvas::{label_grid, loss_plot},
     error::at,
@@ -10,7 +10,7 @@ use crate::{
 };
 use diffusion::layer::Precision;
 use image::{ImageFormat, RgbImage};
-use protocol::{HostPrompts, Mode, PromptTarget, Scores};
+use protocol::{HostPrompts, Mode, Part, PromptTarget, Scores};
 use serde_json::json;
 use std::{io::Cursor, path::Path};
 
@@ -38,9 +38,10 @@ pub(crate) fn preview(
     precision: &Precision,
     plan: &Plan,
     bundle: &Bundle,
+    watch: &Stopwatch,
     mut stop: impl FnMut() -> bool,
 ) -> Result<()> {
-    let mut painter = Painter::load(&base.checkpoint, precision)?;
+    let mut painter = watch.time(Part::Model, || Painter::load(&base.checkpoint, precision))?;
     let mut draw = |painter: &Painter| -> Result<Vec<RgbImage>> {
         let mut row = Vec::new();
         for place in 0..plan.sample_prompts.len() {

@@ -4,12 +4,13 @@ mod batches;
 mod memory;
 mod metadata;
 mod samples;
+mod step;
 mod text;
 
 pub use crate::state::RunFolder;
 
 use crate::{
-    Base, Error, Observer, Result, brush,
+    Base, Error, Observer, Result, Stopwatch, brush,
     bundle::{Bundle, ConceptTensors},
     ladder::Means,
     latents::Latents,
@@ -26,14 +27,15 @@ use diffusion::{
     schedule::NoiseSchedule,
 };
 use kernels::{Device, Quantization};
-use protocol::{Event, MemoryLevel, Stage};
+use protocol::{Event, MemoryLevel, Part, Stage};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     path::Path,
     time::{Duration, Instant},
 };
-use trainer::{Objective, Rates, TokenInit, Trainables, Trainer, scalar};
+use step::{check_divergence, check_held_out, update};
+use trainer::{Objective, TokenInit, Trainables, Trainer};
 
 /// Longest time between two snapshots of the state.
 const SAVE_INTERVAL: Duration = Duration::from_secs(45);
@@ -74,6 +76,8 @@ pub(crate) struct Setup<'a> {
     pub begun: Instant,
     /// Whether pictures are drawn at the end, for which a time budget needs room.
     pub preview: bool,
+    /// Where its time goes.
+    pub watch: &'a Stopwatch,
 }
 
 /// How a run ended.
@@ -104,23 +108,24 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
     setup.chunks = text::longest(&setup, &prompts, observer)?;
     let memory = memory::settle(&mut setup, observer)?;
     let plan = &setup.plan;
-    let mut trainer = trainer(&setup)?;
+    let watch = setup.watch;
+    let mut trainer = watch.time(Part::Model, || trainer(&setup))?;
     if let Some(budget) = plan.asked.time_budget {
         let left = Duration::from_secs_f64(budget).saturating_sub(setup.begun.elapsed());
         calibrate(&mut setup, &mut trainer, &prompts, left)?;
-        trainer = self::trainer(&setup)?;
+        trainer = watch.time(Part::Model, || self::trainer(&setup))?;
     }
     let plan = &setup.plan;
     let description = serde_json::json!({
         "name": plan.name, "mode": plan.mode, "steps": plan.recipe.steps, "asked": plan.asked, "memory": memory,
     });
     setup.folder.write_description(&description)?;
-    let identity = identity(&setup)?;
+    let identity = watch.time(Part::Base, || identity(&setup))?;
     let mut progress = Progress { identity: identity.clone(), ..Progress::default() };
     if setup.resume && setup.folder.exists() {
         progress = setup.folder.restore(&mut trainer, &identity)?;
     }
-    let batches = Batches::new(setup.latents, &prompts, plan, setup.means.micro_batch)?;
+    let batches = watch.time(Part::Batches, || Batches::new(setup.latents, &prompts, plan, setup.means.micro_batch))?;
     let steps = plan.recipe.steps;
     let frozen_from = batches.text_is_frozen_from().unwrap_or(u64::MAX);
     let pictures = setup.latents.examples.len();
@@ -131,14 +136,15 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
         text::freeze(&mut trainer, &setup, &batches, &prompts)?;
     }
     if progress.step == 0 && progress.held_out.is_empty() {
-        progress.held_out.push((0, batches.held_out(&trainer)?));
-        setup.folder.save(&trainer, &progress)?;
+        progress.held_out.push((0, watch.time(Part::HeldOut, || batches.held_out(&trainer))?));
+        watch.time(Part::Writing, || setup.folder.save(&trainer, &progress))?;
     }
     observer.see(&Event::Saved { step: progress.step });
     let mut saved = Instant::now();
+    let mut ready = None;
     while progress.step < steps {
         if observer.stop() {
-            setup.folder.save(&trainer, &progress)?;
+            watch.time(Part::Writing, || setup.folder.save(&trainer, &progress))?;
             observer.see(&Event::Saved { step: progress.step });
             return Err(Error::Interrupted { step: progress.step });
         }
@@ -146,29 +152,39 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
         if progress.step == frozen_from {
             text::freeze(&mut trainer, &setup, &batches, &prompts)?;
         }
-        let loss = step(&mut trainer, &batches, plan, progress.step)?;
+        let of_step = |step| watch.time(Part::Batches, || batches.of_step(step));
+        let passes = ready.take().map_or_else(|| of_step(progress.step), Ok)?;
+        let loss = update(&mut trainer, passes, &batches, plan, progress.step, watch)?;
         progress.step += 1;
+        if progress.step < steps {
+            // Put together while a GPU is at this update.
+            ready = Some(of_step(progress.step)?);
+        }
+        let loss = loss.read()?;
         check_divergence(loss, &progress)?;
         progress.losses.push(loss);
         let seconds = begun.elapsed().as_secs_f64();
         observer.see(&Event::Step { step: progress.step, steps, loss, seconds });
         let due = progress.step.is_multiple_of(plan.save_every) || progress.step == steps;
         if due {
-            let held_out = batches.held_out(&trainer)?;
+            let held_out = watch.time(Part::HeldOut, || batches.held_out(&trainer))?;
             check_held_out(held_out, &progress)?;
             progress.held_out.push((progress.step, held_out));
-            setup.folder.keep(progress.step, &bundle(&setup, &trainer, progress.step)?)?;
+            watch
+                .time(Part::Writing, || setup.folder.keep(progress.step, &bundle(&setup, &trainer, progress.step)?))?;
             observer.see(&Event::Snapshot { step: progress.step, held_out });
         }
         if due || saved.elapsed() > SAVE_INTERVAL {
-            setup.folder.save(&trainer, &progress)?;
+            watch.time(Part::Writing, || setup.folder.save(&trainer, &progress))?;
             observer.see(&Event::Saved { step: progress.step });
             saved = Instant::now();
         }
         let wanted = plan.sample_every > 0 && progress.step.is_multiple_of(plan.sample_every);
         // The last state is drawn beside the base when the run is over.
         if observer.sample() || (wanted && progress.step < steps) {
-            match samples::draw(&setup, &trainer, &prompts, progress.step, || observer.stop()) {
+            let drawn = watch
+                .time(Part::Samples, || samples::draw(&setup, &trainer, &prompts, progress.step, || observer.stop()));
+            match drawn {
                 Err(Error::StoppedDrawing) => {}
                 file => observer.see(&Event::Sample { step: progress.step, file: file? }),
             }
@@ -232,62 +248,21 @@ fn trainer(setup: &Setup) -> Result<Trainer> {
     )?)
 }
 
-/// One update; returns its loss, penalties left out.
-fn step(trainer: &mut Trainer, batches: &Batches, plan: &Plan, step: u64) -> Result<f64> {
-    let recipe = &plan.recipe;
-    let completion = batches.completion(step);
-    let rates = Rates {
-        unet: recipe.unet_rate.at(step, recipe.steps, completion),
-        text: recipe.text_rate.at(step, recipe.steps, completion),
-        tokens: recipe.token_rate.at(step, recipe.steps, completion),
-    };
-    let learn_text = rates.tokens > 0.0 || recipe.text_adapters;
-    let mut loss = 0.0;
-    for (batch, share) in batches.of_step(step)? {
-        let (losses, pass) = trainer.forward(&batch, learn_text)?;
-        trainer.backward(&batch, pass, share)?;
-        loss += share * scalar(&losses.image)?;
-    }
-    trainer.penalize(rates.tokens > 0.0)?;
-    if let Some(limit) = recipe.clip_norm {
-        trainer.clip(limit)?;
-    }
-    trainer.update(rates)?;
-    Ok(loss)
-}
-
-/// Fails if the loss is no number, or has risen far above where it began.
-fn check_divergence(loss: f64, progress: &Progress) -> Result<()> {
-    let diverged = trainer::Error::Diverged { step: progress.step, loss };
-    let recent = progress.losses.len().saturating_sub(20);
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    let first = mean(&progress.losses[..progress.losses.len().min(20)]);
-    if !loss.is_finite() || (progress.losses.len() > 40 && mean(&progress.losses[recent..]) > 10.0 * first) {
-        return Err(diverged.into());
-    }
-    Ok(())
-}
-
-/// Fails if the held-out error says that the model is broken: nothing of it is kept.
-fn check_held_out(held_out: f64, progress: &Progress) -> Result<()> {
-    let first = progress.held_out.first().map_or(f64::INFINITY, |(_, error)| *error);
-    if held_out.is_finite() && held_out <= 2.0 * first {
-        return Ok(());
-    }
-    Err(trainer::Error::Diverged { step: progress.step, loss: held_out }.into())
-}
-
 /// Chooses the number of updates so that the whole run takes `budget`, of which a part is spent by now.
 fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget: Duration) -> Result<()> {
     let batches = Batches::new(setup.latents, prompts, &setup.plan, setup.means.micro_batch)?;
-    step(trainer, &batches, &setup.plan, 0)?;
+    let mut step = |step| -> Result<f64> {
+        let passes = setup.watch.time(Part::Batches, || batches.of_step(step))?;
+        update(trainer, passes, &batches, &setup.plan, step, setup.watch)?.read()
+    };
+    step(0)?;
     let begun = Instant::now();
     for i in 0..CALIBRATION {
-        step(trainer, &batches, &setup.plan, 1 + u64::from(i))?;
+        step(1 + u64::from(i))?;
     }
     let each = begun.elapsed() / CALIBRATION;
     let begun = Instant::now();
-    batches.held_out(trainer)?;
+    setup.watch.time(Part::HeldOut, || batches.held_out(trainer))?;
     let held_out = begun.elapsed();
     // Measured eight times and once at the start; then base and concept are drawn, two passes a step.
     let passes = if setup.preview { 4 * brush::SAMPLE_STEPS * setup.plan.sample_prompts.len() } else { 0 };
@@ -307,7 +282,7 @@ fn identity(setup: &Setup) -> Result<String> {
     let start = setup.start.as_ref().map(Bundle::to_tar).transpose()?.map(Sha256::digest);
     // Pictures along the way change nothing of the result.
     let plan = Plan { sample_prompts: Vec::new(), sample_every: 0, asked: Default::default(), ..setup.plan.clone() };
-    hasher.update(format!("{plan:?}|{}|{:?}|{prediction:?}|{start:?}", base.digest, base.vae_digest));
+    hasher.update(format!("{plan:?}|{}|{:?}|{prediction:?}|{start:?}", base.digest()?, base.vae_digest()?));
     hasher.update(setup.data_digest);
     if let Some(bits) = setup.plan.asked.base_bits {
         hasher.update(bits.name());
@@ -330,7 +305,7 @@ fn bundle(setup: &Setup, trainer: &Trainer, step: u64) -> Result<Bundle> {
     Ok(Bundle {
         stem: setup.stem.clone(),
         tensors: ConceptTensors { lora, embeddings },
-        metadata: metadata::of(setup, step),
+        metadata: metadata::of(setup, step)?,
     })
 }
 
@@ -376,20 +351,4 @@ pub fn promote(folder: &RunFolder, step: u64, out: &Path) -> Result<Bundle> {
     let bundle = Bundle::read(&folder.snapshot_file(step))?;
     bundle.write(out)?;
     Ok(bundle)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broken_model_is_noticed() {
-        let progress = Progress { held_out: vec![(0, 0.1)], ..Progress::default() };
-        assert!(check_held_out(0.15, &progress).is_ok());
-        assert!(check_held_out(0.21, &progress).is_err() && check_held_out(f64::NAN, &progress).is_err());
-        let losses = [vec![0.1; 25], vec![2.0; 25]].concat();
-        let progress = Progress { losses, ..Progress::default() };
-        assert!(check_divergence(2.0, &progress).is_err() && check_divergence(f64::NAN, &Progress::default()).is_err());
-        assert!(check_divergence(0.1, &Progress { losses: vec![0.1; 50], ..Progress::default() }).is_ok());
-    }
 }

@@ -1,10 +1,10 @@
 //! Which snapshot at which strength is the best, by what models see in pictures that are drawn with it: a loss falls on while
 //! a concept begins to show nothing but its training pictures.
 
-use crate::{Applied, Base, Bundle, Painter, Plan, Result, RunFolder, brush::PictureRequest};
+use crate::{Applied, Base, Bundle, Painter, Plan, Result, RunFolder, Stopwatch, brush::PictureRequest};
 use diffusion::layer::Precision;
 use image::RgbImage;
-use protocol::{ScoreView, Scores};
+use protocol::{Part, ScoreView, Scores};
 
 /// Strengths that are tried.
 const STRENGTHS: [f64; 3] = [0.5, 0.75, 1.0];
@@ -32,9 +32,10 @@ pub(crate) fn score(
     precision: &Precision,
     plan: &Plan,
     judge: &mut dyn Judge,
+    watch: &Stopwatch,
     mut stop: impl FnMut() -> bool,
 ) -> Result<Scores> {
-    let mut painter = Painter::load(&base.checkpoint, precision)?;
+    let mut painter = watch.time(Part::Model, || Painter::load(&base.checkpoint, precision))?;
     let steps = folder.snapshots()?;
     let mut rows = Vec::new();
     for &step in &steps[steps.len().saturating_sub(SNAPSHOTS)..] {

@@ -22,6 +22,7 @@ mod service;
 mod spill;
 mod status;
 mod table;
+mod timings;
 mod train;
 mod verify;
 mod watches;

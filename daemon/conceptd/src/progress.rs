@@ -1,6 +1,6 @@
 //! What a run looks like in a terminal: a bar for people, lines of JSON for programs.
 
-use crate::interrupt;
+use crate::{interrupt, timings};
 use concept::Observer;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Event, JobState, ScoreView, Scores, Stage};
@@ -77,6 +77,7 @@ impl Observer for Progress {
                 }
                 self.say(&format!("step {step} delivered as {bundle}"));
             }
+            Event::Timings { timings } => self.say(timings::table_of(timings).trim_end()),
             Event::State { state: JobState::Paused } => self.say("paused; `conceptd jobs resume` goes on"),
             Event::State { .. } | Event::Saved { .. } | Event::Failed { .. } => {}
         }

@@ -14,8 +14,8 @@ use crate::{
 };
 use anyhow::anyhow;
 use clap::Args;
-use concept::{Bundle, Manner, Observer, RunFolder};
-use protocol::{Courtesy, Device, Event, Limits, MemoryLevel, Mode, Parameters, Prediction, TrainTask};
+use concept::{Bundle, Manner, Observer, RunFolder, Stopwatch};
+use protocol::{Courtesy, Device, Event, Limits, MemoryLevel, Mode, Parameters, Part, Prediction, TrainTask};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -75,6 +75,9 @@ pub struct Train {
     pub local: bool,
     #[command(flatten)]
     pub home: HomeFlag,
+    /// Say at the end where the time went. The work is done here, also where a daemon runs.
+    #[arg(long)]
+    pub timings: bool,
     /// Print events as lines of JSON.
     #[arg(long)]
     pub json: bool,
@@ -102,6 +105,7 @@ impl Train {
         let stays = self.local
             || self.resume
             || self.no_samples
+            || self.timings
             || self.threads != 0
             || self.device != Device::Auto
             || self.start.is_some()
@@ -154,17 +158,21 @@ impl Train {
             progress.see(&Event::Note { text: "there is no run of this name to go on with: beginning anew".into() });
         }
         let folder = RunFolder::of(&task.out, &task.stem);
-        let looked = preparation::before_training(
-            &mut task,
-            folder.path(),
-            &mut |event| progress.see(&event),
-            &interrupt::asked,
-        );
+        let watch = if self.timings { Stopwatch::new(true) } else { Stopwatch::off() };
+        let mut see = |event| progress.see(&event);
+        let looked = watch.time(Part::Looking, || {
+            preparation::before_training(&mut task, folder.path(), &mut see, &interrupt::asked)
+        });
         match looked {
             Err(preparation::Error::Stopped) => return Err(concept::Error::Interrupted { step: 0 }.into()),
             result => result?,
         }
-        let finished = concept::carry_out(&task, manner, &mut progress, &mut || scores::judge(&task))?;
+        let finished = concept::carry_out(&task, manner, &watch, &mut progress, &mut || scores::judge(&task));
+        // Of a run that failed too: where its time went may be why.
+        if let Some(timings) = watch.timings() {
+            progress.see(&Event::Timings { timings });
+        }
+        let finished = finished?;
         if !self.json {
             let hosts = concept::host_prompts(&finished.bundle, &finished.sample_prompt);
             let lora = format!("{}_lora", finished.bundle.stem);

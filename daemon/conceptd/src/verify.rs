@@ -44,7 +44,7 @@ impl Verify {
         };
         compare("version", env!("CARGO_PKG_VERSION"), &made_with(&bundle, "version"));
         if let Some(base) = &self.base {
-            compare("base", &Base::open(base, Overrides::default())?.digest, said("conceptd.base_sha256"));
+            compare("base", Base::open(base, Overrides::default())?.digest()?, said("conceptd.base_sha256"));
         }
         if !self.pictures.is_empty() {
             let resolution =

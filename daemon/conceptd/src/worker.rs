@@ -2,10 +2,12 @@
 
 mod survey;
 
-use crate::{Failure, scores, spill::Spill};
+use crate::{Failure, scores, spill::Spill, timings};
 use clap::Args;
-use concept::{Applied, Bundle, Manner, Observer, Painter, PictureRequest, RunFolder, base_digest, usual_side};
-use protocol::{Command, CreateTask, ErrorCode, Event, JobFailure, PrepareTask, Report, Task, TrainTask};
+use concept::{
+    Applied, Bundle, Manner, Observer, Painter, PictureRequest, RunFolder, Stopwatch, base_digest, usual_side,
+};
+use protocol::{Command, CreateTask, ErrorCode, Event, JobFailure, Part, PrepareTask, Report, Task, TrainTask};
 use server::platform;
 use std::{
     io::{BufRead, Write, stdin, stdout},
@@ -129,7 +131,10 @@ fn train(mut task: TrainTask, wishes: Arc<Wishes>) {
     let folder = RunFolder::of(&task.out, &task.stem);
     let stop = || wishes.stop.load(Ordering::Relaxed);
     let tell = &mut |event| say(&Report::Happened(event));
-    match preparation::before_training(&mut task, folder.path(), tell, &stop) {
+    // For the log, without making the device wait.
+    let watch = Stopwatch::new(false);
+    let looked = watch.time(Part::Looking, || preparation::before_training(&mut task, folder.path(), tell, &stop));
+    match looked {
         Ok(()) => {}
         Err(preparation::Error::Stopped) => return say(&Report::Stopped { step: 0 }),
         Err(error) => {
@@ -140,10 +145,13 @@ fn train(mut task: TrainTask, wishes: Arc<Wishes>) {
     let mut relay = Relay { wishes, spill: Spill::new(task.memory_budget), spilled: None };
     let manner = Manner { resume: true, preview: true };
     let result = trainer::with_threads(task.threads, || {
-        concept::carry_out(task, manner, &mut relay, &mut || scores::judge(task))
+        concept::carry_out(task, manner, &watch, &mut relay, &mut || scores::judge(task))
     })
     .map_err(concept::Error::from)
     .and_then(|result| result);
+    if let Some(timings) = watch.timings() {
+        eprint!("{}", timings::table_of(&timings));
+    }
     match (result, relay.spilled) {
         (Ok(_), _) => {}
         (Err(concept::Error::Interrupted { .. } | concept::Error::StoppedDrawing), Some(reason)) => {

@@ -129,9 +129,13 @@ fn a_concept_is_trained_by_the_daemon_and_kept_in_its_library() {
         assert!(world.path("out").join(file).is_file(), "{file}");
     }
     assert_eq!(fs::read_dir(world.path("out")).expect("read").count(), 4, "nothing is left behind");
-    let local = ["--base", &base, "--steps", "4", "--save-every", "2", "--local"];
+    let local = ["--base", &base, "--steps", "4", "--save-every", "2", "--timings"];
     let output = good(&mut world.train("local", &local));
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("the daemon on"));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!told.contains("the daemon on"), "{told}");
+    for part in ["WHERE THE TIME WENT", "steps: forward", "4 x ", "encoding latents", "drawing the preview", "all  "] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     for file in ["zoerb.tar", "zoerb_lora.safetensors", "zoerb_embeddings.safetensors"] {
         let read = |out: &str| fs::read(world.path(out).join(file)).expect("read");
         assert_eq!(read("out"), read("local"), "{file}");

@@ -1,6 +1,7 @@
 //! Stable Diffusion 1.5 and XL for training: models shaped like their single-file checkpoints, each layer with an
 //! explicit forward and backward. This crate knows no data set, no optimizer and no recipe.
 
+pub mod account;
 pub mod checkpoint;
 pub mod clip;
 mod error;

@@ -15,6 +15,7 @@
 mod activation;
 mod arrange;
 mod attention;
+mod counted;
 pub mod cuda;
 mod device;
 mod dora;
@@ -29,6 +30,7 @@ mod parallel;
 mod patches;
 mod product;
 mod quantized;
+mod stored;
 mod tensor;
 mod view;
 
@@ -38,6 +40,7 @@ pub use arrange::{
     to_channels_last, upsample_nearest, upsample_nearest_backward,
 };
 pub use attention::{Attended, attention, attention_backward};
+pub use counted::multiplications;
 pub use device::{Device, first_gpu};
 pub use dora::{add_init, channel_product, row_norms, scale_channels};
 pub use element::Real;
@@ -51,6 +54,7 @@ pub use optimizer::{
 pub use patches::Window;
 pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
 pub use quantized::{NF4_BLOCK, NF4_LEVELS, Quantization, Quantized, Weight};
+pub use stored::stored;
 pub use tensor::Tensor;
 pub use view::{accumulate, clear, read, scale_in_place, write};
 

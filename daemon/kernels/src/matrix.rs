@@ -1,6 +1,6 @@
 //! Strided matrix views and the serial matrix product beneath every other product.
 
-use crate::element::Real;
+use crate::{counted, element::Real};
 
 /// A read-only matrix view.
 #[derive(Clone, Copy)]
@@ -72,6 +72,7 @@ impl<T> Target<T> {
 pub(crate) unsafe fn multiply<T: Real>(target: Target<T>, add: bool, scale: T, a: Matrix<T>, b: Matrix<T>) {
     assert!(a.cols == b.rows && a.rows == target.rows && b.cols == target.cols, "bug: matrix sizes disagree");
     assert!(a.reaches() <= a.data.len() && b.reaches() <= b.data.len(), "bug: a matrix view leaves its slice");
+    counted::add(target.rows * target.cols * a.cols);
     // SAFETY: the views were checked just now, the target is the caller's promise.
     unsafe {
         gemm::gemm(

@@ -115,6 +115,11 @@ pub enum Event {
         /// How.
         scores: Scores,
     },
+    /// Where the time went; only where that was asked for.
+    Timings {
+        /// By part.
+        timings: crate::Timings,
+    },
     /// The run is over.
     Done {
         /// The step that was delivered.

@@ -17,6 +17,7 @@ mod plan;
 mod preparation;
 mod problem;
 mod system;
+mod timings;
 mod watch;
 mod worker;
 
@@ -53,5 +54,6 @@ pub use system::{
     Check, DoctorView, Health, Limits, LoginLink, LoginRequest, LoginView, SettingOrigin, SettingView, Settings,
     SettingsChange, Verdict, VersionView,
 };
+pub use timings::{Part, PartTime, Timings};
 pub use watch::{WatchRequest, WatchView, WatchedState, WatchedView, Watches};
 pub use worker::{Command, CreateTask, Device, MemoryLevel, Report, Task, TrainTask};

@@ -1,5 +1,7 @@
 //! One training step, timed: the same work and the same line of JSON as the PyTorch benchmark beside which it runs.
 
+mod beside;
+
 use crate::process;
 use anyhow::Result;
 use candle_core::DType;
@@ -15,7 +17,7 @@ use diffusion::{
 };
 use kernels::{Device, Quantization, Tensor, cuda::Gpu};
 use serde_json::json;
-use std::{sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 use synthetic::{Random, Stored};
 use trainer::{
     Batch, Draw, Objective, Optimizer, Purpose, Rates, Rng, SnrNormal, SnrWeighting, Trainables, Trainer,
@@ -39,7 +41,7 @@ impl Config {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Tinyxl => "tinyxl",
             Self::Sdxl => "sdxl",
@@ -48,7 +50,7 @@ impl Config {
     }
 
     /// The side of the pictures that it was made for.
-    fn resolution(self) -> usize {
+    pub fn resolution(self) -> usize {
         match self {
             Self::Tinyxl => 128,
             Self::Sdxl => 1024,
@@ -118,10 +120,25 @@ pub struct Bench {
     /// Threads; 0 for one each core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// Run the PyTorch step too, in turns with ours, by this Python, which must have torch and diffusers.
+    #[arg(long, value_name = "PYTHON")]
+    beside: Option<PathBuf>,
+    /// The PyTorch step [default: tests/bench/bench_torch.py].
+    #[arg(long, requires = "beside")]
+    script: Option<PathBuf>,
+    /// Rounds of each.
+    #[arg(long, default_value_t = 3, requires = "beside")]
+    rounds: usize,
+    /// Also with torch.compile: `full` or `blocks`.
+    #[arg(long, requires = "beside")]
+    compile: Option<String>,
 }
 
 impl Bench {
     pub fn run(&self) -> Result<()> {
+        if let Some(python) = &self.beside {
+            return self.beside(python);
+        }
         trainer::with_threads(self.threads, || self.measure())?
     }
 

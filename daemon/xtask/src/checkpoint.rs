@@ -1,16 +1,17 @@
 //! Random checkpoints as files, and looking into checkpoints.
 
 use crate::{bench::Config, process};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use clap::Args;
 use diffusion::{
-    Checkpoint, TextEncoder,
+    Checkpoint, Model, TextEncoder, Vae,
     checkpoint::Overrides,
     clip::TextBatch,
     layer::{Precision, Tape},
     tokenizer::Tokenizer,
 };
+use sha2::{Digest, Sha256};
 use std::{fs::File, io::BufWriter, io::Write, path::PathBuf, time::Instant};
 use synthetic::{Random, Stored};
 
@@ -46,6 +47,12 @@ pub struct Inspect {
     /// A VAE file in place of the checkpoint's own.
     #[arg(long)]
     vae: Option<PathBuf>,
+    /// Also time what a training does first: the digest, and loading text encoders, UNet and VAE.
+    #[arg(long)]
+    load: bool,
+    /// Type of the frozen weights that `--load` makes: f32 as on the CPU, bf16 as on a GPU.
+    #[arg(long, default_value = "f32")]
+    dtype: String,
 }
 
 impl Inspect {
@@ -61,6 +68,9 @@ impl Inspect {
         println!("{}", checkpoint.architecture().family.name());
         println!("{:#?}", checkpoint.architecture());
         report("opened", start)?;
+        if self.load {
+            self.load(&checkpoint, &report)?;
+        }
         let Some(prompt) = &self.prompt else { return Ok(()) };
         let start = Instant::now();
         // Half weights stay half in memory; they are widened as they are used.
@@ -76,5 +86,27 @@ impl Inspect {
             encoded.pooled.as_ref().map(|pooled| pooled.dims())
         );
         report("prompt encoded", start)
+    }
+
+    /// What each part of loading takes. The file should be in the system's cache, or twice asked.
+    fn load(&self, checkpoint: &Checkpoint, report: &dyn Fn(&str, Instant) -> Result<()>) -> Result<()> {
+        let start = Instant::now();
+        let (mut file, mut hasher) = (File::open(&self.file)?, Sha256::new());
+        std::io::copy(&mut file, &mut hasher)?;
+        hasher.finalize();
+        report("digest", start)?;
+        let frozen = match self.dtype.as_str() {
+            "f32" => DType::F32,
+            "bf16" => DType::BF16,
+            other => bail!("weights of type `{other}`: choose f32 or bf16"),
+        };
+        let precision = Precision { frozen, ..Precision::f32() };
+        let start = Instant::now();
+        let model = Model::load(checkpoint, &precision)?;
+        report("text encoders and UNet loaded", start)?;
+        drop(model);
+        let start = Instant::now();
+        Vae::load(checkpoint, &kernels::Device::Cpu)?;
+        report("VAE loaded", start)
     }
 }

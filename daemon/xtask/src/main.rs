@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that a developer runs.
 
+mod account;
 mod bench;
 mod browser;
 mod captioner;
@@ -40,7 +41,9 @@ enum Command {
         #[arg(long)]
         cuda: bool,
     },
-    /// Time training steps on random weights and print one line of JSON.
+    /// Say what a training step has to do, by part: operations, bytes, and the floors that follow.
+    Account(account::Account),
+    /// Time training steps on random weights and print one line of JSON; beside PyTorch's, a table.
     Bench(bench::Bench),
     /// Compile the GPU's kernels for every chip, and put the program beside them; needs no GPU.
     CudaBuild(cuda::CudaBuild),
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Parity { case, out, cuda } => parity::run(&case, &out, cuda),
+        Command::Account(account) => account.run(),
         Command::Bench(bench) => bench.run(),
         Command::CudaBuild(build) => build.run(),
         Command::Test => test::run(),

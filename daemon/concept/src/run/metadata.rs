@@ -1,11 +1,12 @@
 //! What a concept's files say about themselves. Nothing of the machine, the user or the hour: equal runs, equal bytes.
 
 use super::Setup;
+use crate::Result;
 use diffusion::{Family, checkpoint::Prediction};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
+pub(super) fn of(setup: &Setup, step: u64) -> Result<BTreeMap<String, String>> {
     let (plan, base) = (&setup.plan, setup.base.checkpoint.architecture());
     let recipe = &plan.recipe;
     let xl = base.family == Family::Sdxl;
@@ -49,7 +50,7 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
         ("conceptd.mode", plan.mode.name().into()),
         ("conceptd.step", step.to_string()),
         ("conceptd.trigger", trigger),
-        ("conceptd.base_sha256", setup.base.digest.clone()),
+        ("conceptd.base_sha256", setup.base.digest()?.to_owned()),
         ("conceptd.data_sha256", crate::hex(&setup.data_digest)),
         ("conceptd.base_nonstandard", (!base.is_standard()).to_string()),
         ("conceptd.made_with", made_with.to_string()),
@@ -60,8 +61,8 @@ pub(super) fn of(setup: &Setup, step: u64) -> BTreeMap<String, String> {
     if let Some(kind) = setup.means.quantized {
         metadata.insert("conceptd.base_bits".into(), kind.bits().to_string());
     }
-    if let Some(vae) = &setup.base.vae_digest {
-        metadata.insert("conceptd.vae_sha256".into(), vae.clone());
+    if let Some(vae) = setup.base.vae_digest()? {
+        metadata.insert("conceptd.vae_sha256".into(), vae.to_owned());
     }
-    metadata
+    Ok(metadata)
 }

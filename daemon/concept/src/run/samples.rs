@@ -9,6 +9,7 @@ use crate::{
     prompts::Prompts,
 };
 use diffusion::{Conditioning, Vae, clip::TextBatch, schedule::NoiseSchedule, tokenizer::TokenIds};
+use protocol::Part;
 use trainer::Trainer;
 
 /// Every prompt that sample pictures are drawn from.
@@ -28,7 +29,7 @@ pub(super) fn draw(
 ) -> Result<String> {
     let (plan, model) = (&setup.plan, trainer.model());
     // Loaded for these pictures only: training needs the room.
-    let vae = Vae::load(&setup.base.checkpoint, &setup.device)?;
+    let vae = setup.watch.time(Part::Model, || Vae::load(&setup.base.checkpoint, &setup.device))?;
     let schedule = NoiseSchedule::new(setup.base.checkpoint.architecture().prediction);
     let brush = Brush { model, vae: &vae, schedule: &schedule };
     let encode =

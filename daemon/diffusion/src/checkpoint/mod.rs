@@ -107,6 +107,11 @@ impl Scope<'_> {
         self.source.info(&self.key(name)).is_some()
     }
 
+    /// How many axes `self.name` has; none if it is absent.
+    pub(crate) fn axes(&self, name: &str) -> usize {
+        self.source.info(&self.key(name)).map_or(0, |info| info.shape.len())
+    }
+
     /// Key and shape of the tensor `self.name`, if it is there.
     pub fn shape(&self, name: &str) -> Option<(String, &[usize])> {
         let key = self.key(name);
@@ -132,7 +137,37 @@ impl Scope<'_> {
     /// # Errors
     /// If it is absent, or holds NaN or infinity.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        Ok(self.stored(name)?.to_dtype(dtype)?.to_device(device)?)
+        self.load(name, dtype, 1)?.map_or_else(|| self.slowly(name, dtype), Ok)?.to_device(device).map_err(Into::into)
+    }
+
+    /// Loads the weight `self.name [out, in, k, k]` of a convolution as `[out, k k in]`.
+    ///
+    /// # Errors
+    /// As [`Self::tensor`].
+    pub fn convolution(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        let info = self.source.info(&self.key(name));
+        let taps = info.map_or(1, |info| info.shape.iter().skip(2).product());
+        let weight = match self.load(name, dtype, taps)? {
+            Some(weight) => weight.flatten_from(1)?,
+            None => self.slowly(name, dtype)?.permute(&[0, 2, 3, 1])?.flatten_from(1)?,
+        };
+        Ok(weight.to_device(device)?)
+    }
+
+    /// Straight from the file into the wanted type and order, if the source lies in memory and the types are usual.
+    fn load(&self, name: &str, dtype: DType, taps: usize) -> Result<Option<Tensor>> {
+        let key = self.key(name);
+        let (Some(bytes), Some(info)) = (self.source.bytes(&key), self.source.info(&key)) else { return Ok(None) };
+        let usual = |dtype: &DType| matches!(dtype, DType::F16 | DType::BF16 | DType::F32);
+        let Some(from) = info.float().filter(|from| usual(from) && usual(&dtype)) else { return Ok(None) };
+        let loaded = kernels::stored(bytes, from, dtype, &info.shape, taps)?;
+        let not_finite = || Error::NotFinite { path: self.source.path().to_owned(), key };
+        loaded.ok_or_else(not_finite).map(Some)
+    }
+
+    /// By way of a tensor of the stored type.
+    fn slowly(&self, name: &str, dtype: DType) -> Result<Tensor> {
+        Ok(self.stored(name)?.to_dtype(dtype)?)
     }
 }
 

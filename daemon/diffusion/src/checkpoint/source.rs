@@ -26,6 +26,10 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// If it is absent or of a type that cannot be used.
     fn tensor(&self, key: &str) -> Result<Tensor>;
+    /// The bytes of the tensor `key` where they lie in memory as they are stored, little-endian.
+    fn bytes(&self, _key: &str) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// Type and shape of a stored tensor.
@@ -150,6 +154,10 @@ impl Source for MappedFile {
 
     fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
+    }
+
+    fn bytes(&self, key: &str) -> Option<&[u8]> {
+        self.tensors.get(key).map(|(_, range)| &self.map[range.clone()])
     }
 
     fn tensor(&self, key: &str) -> Result<Tensor> {

@@ -32,16 +32,13 @@ impl Matrix {
     /// Loads `scope.weight`, `[out, in]` or `[out, in, k, k]`, with its taps before its inputs. Says whether it was stored
     /// with four axes.
     pub fn load(scope: &Scope, precision: &Precision) -> Result<(Self, bool)> {
-        let arrange = |weight: Tensor| -> Result<(Tensor, bool)> {
-            let four = weight.rank() == 4;
-            let weight = if four && weight.dims()[2] > 1 { weight.permute(&[0, 2, 3, 1])? } else { weight };
-            Ok((weight.flatten_from(1)?, four))
-        };
+        let four = scope.axes("weight") == 4;
         let Some(kind) = precision.kind_of(scope, "weight") else {
-            let (weight, four) = arrange(scope.tensor("weight", precision.frozen, &precision.device)?)?;
-            return Ok((Self::Plain(weight), four));
+            let load = if four { Scope::convolution } else { Scope::tensor };
+            return Ok((Self::Plain(load(scope, "weight", precision.frozen, &precision.device)?), four));
         };
-        let (weight, four) = arrange(scope.stored("weight")?)?;
+        let weight = scope.stored("weight")?;
+        let weight = if four { weight.permute(&[0, 2, 3, 1])?.flatten_from(1)? } else { weight };
         Ok((Self::pack(&weight, kind, precision)?, four))
     }
 

@@ -84,6 +84,11 @@ impl Vae {
         })
     }
 
+    /// Where it lies.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Pixels along the side of one latent.
     pub fn factor(&self) -> usize {
         self.factor

@@ -1183,6 +1183,11 @@ export interface components {
             scores: components["schemas"]["Scores"];
         } | {
             /** @constant */
+            event: "timings";
+            /** @description By part. */
+            timings: components["schemas"]["Timings"];
+        } | {
+            /** @constant */
             event: "done";
             /**
              * Format: uint64
@@ -1241,6 +1246,35 @@ export interface components {
              */
             total: number;
         };
+        /** @description The whole time of a training: its parts add up to it. */
+        Timings: {
+            /**
+             * Format: double
+             * @description Seconds from beginning to end.
+             */
+            seconds: number;
+            /** @description Whether each part waited for the GPU; without, work that was asked for in one part may be waited for in a later one. */
+            waited: boolean;
+            /** @description The parts that took time, in the order of a training. */
+            parts: components["schemas"]["PartTime"][];
+        };
+        /** @description The time of one part. */
+        PartTime: {
+            /** @description Which. */
+            part: components["schemas"]["Part"];
+            /**
+             * Format: double
+             * @description Seconds in all.
+             */
+            seconds: number;
+            /**
+             * Format: uint64
+             * @description How often it began.
+             */
+            times: number;
+        };
+        /** @description A part of a training's time. Each second belongs to one part only: what a part does inside another is the inner one's. */
+        Part: "looking" | "device" | "base" | "model" | "pictures" | "latents" | "batches" | "forward" | "backward" | "update" | "held_out" | "writing" | "samples" | "preview" | "scoring" | "rest";
         /** @description Why a job failed. */
         JobFailure: {
             /** @description For programs. */
@@ -2728,6 +2762,9 @@ export type Stage = components['schemas']['Stage'];
 export type MemoryLevel = components['schemas']['MemoryLevel'];
 export type Scores = components['schemas']['Scores'];
 export type ScoreView = components['schemas']['ScoreView'];
+export type Timings = components['schemas']['Timings'];
+export type PartTime = components['schemas']['PartTime'];
+export type Part = components['schemas']['Part'];
 export type JobFailure = components['schemas']['JobFailure'];
 export type Health = components['schemas']['Health'];
 export type VersionView = components['schemas']['VersionView'];

@@ -184,16 +184,14 @@ mod tests {
     const RTX_2060: Chip = Chip { capability: 75, multiprocessors: 30, shared_limit: 64 << 10 };
 
     #[test]
-    fn large_products_take_large_tiles_and_thin_ones_are_split() {
+    fn large_products_take_large_tiles_and_deep_ones_are_split() {
         for chip in [RTX_3060, RTX_2060, H100] {
             let large = choose(chip, 16384, 1280, &[1280, 32], 0);
             let expected = if chip.capability == 90 { "product_broad" } else { "product_square" };
             assert_eq!((large.tile.kernel, large.splits), (expected, 1));
-            let down = choose(chip, 1024, 16, &[1280], 0);
-            assert_eq!(down.tile.kernel, "product_thin");
-            assert!(down.splits > 1);
-            let embedding = choose(chip, 2, 1280, &[1280], 0);
-            assert_eq!(embedding.tile.rows, 64);
+            assert_eq!(choose(chip, 1024, 16, &[1280], 0).tile.kernel, "product_thin");
+            let deep = choose(chip, 256, 1280, &[11520], 0);
+            assert!(deep.splits > 1, "{} on {}", deep.tile.kernel, chip.capability);
         }
     }
 
