@@ -9,14 +9,21 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(crate) struct Contexts(HashMap<Vec<u32>, Conditioning>);
 
+/// Encodes each prompt of a batch by itself. How many go together decides how sums are split and so their last bits; alone,
+/// a prompt means the same in whatever company it comes.
+pub(crate) fn encode_singly(text: &TextEncoder, batch: &TextBatch) -> Result<Conditioning> {
+    let encoded = batch.singles().map(|prompt| Ok(text.forward(&prompt, &mut Tape::off())?));
+    let encoded = encoded.collect::<Result<Vec<_>>>()?;
+    Ok(Conditioning::joined(&encoded.iter().collect::<Vec<_>>())?)
+}
+
 impl Contexts {
-    /// Encodes each prompt by itself. On the CPU that gives the bytes that a batch of it gives: each prompt's sums have
-    /// the same order in any company.
+    /// Encodes prompts as [`encode_singly`] does.
     pub fn new(text: &TextEncoder, prompts: &[TokenIds]) -> Result<Self> {
         let mut contexts = HashMap::new();
         for ids in prompts {
             if !contexts.contains_key(&ids.l) {
-                let encoded = text.forward(&TextBatch::new(std::slice::from_ref(ids)), &mut Tape::off())?;
+                let encoded = encode_singly(text, &TextBatch::new(std::slice::from_ref(ids)))?;
                 contexts.insert(ids.l.clone(), encoded);
             }
         }
@@ -26,7 +33,7 @@ impl Contexts {
     /// The conditions of a batch.
     pub fn of(&self, batch: &TextBatch) -> Result<Conditioning> {
         let unknown = || Error::Invalid("bug: a prompt that was not known when the text encoders were unloaded".into());
-        let parts = batch.prompts().map(|ids| self.0.get(ids).ok_or_else(unknown)).collect::<Result<Vec<_>>>()?;
+        let parts = batch.singles().map(|ids| self.0.get(&ids.l).ok_or_else(unknown)).collect::<Result<Vec<_>>>()?;
         Ok(Conditioning::joined(&parts)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    contexts::Contexts,
+    contexts::{Contexts, encode_singly},
     loss_scale::LossScale,
     objective::Objective,
     optimizer::{Optimizer, OptimizerState, overwrite},
@@ -175,7 +175,7 @@ impl Trainer {
     }
 
     /// Encodes `prompts`, all that will be asked for from now on, and gives the memory of the text encoders back: for when
-    /// neither tokens nor adapters in them learn any more. Losses and gradients stay what they were, on the CPU bit for bit.
+    /// neither tokens nor adapters in them learn any more. Losses and gradients stay what they were, bit for bit.
     ///
     /// # Errors
     /// If a prompt cannot be encoded, or adapters sit in the text encoders.
@@ -190,14 +190,14 @@ impl Trainer {
         Ok(self.model.text.unload()?)
     }
 
-    /// What prompts mean to the UNet.
+    /// What prompts mean to the UNet, where nothing is to be learnt from them.
     ///
     /// # Errors
     /// If one cannot be encoded, or was not named when the text encoders were unloaded.
     pub fn encode(&self, text: &TextBatch) -> Result<Conditioning> {
         match &self.contexts {
             Some(contexts) => contexts.of(text),
-            None => Ok(self.model.text.forward(text, &mut Tape::off())?),
+            None => encode_singly(&self.model.text, text),
         }
     }
 

@@ -4,18 +4,13 @@ mod setup;
 
 use candle_core::DType;
 use diffusion::{
-    Checkpoint, Conditioning, TextEncoder,
-    checkpoint::{Architecture, ClipDims},
-    clip::TextBatch,
-    layer::{Precision, Tape},
+    layer::Precision,
     lora::Targets,
     plan::{self, StepShape},
-    tokenizer::{END, LENGTH, TokenIds},
+    tokenizer::{LENGTH, TokenIds},
 };
 use kernels::Quantization;
 use setup::{SIZE, Setup, flat, gradients, loss};
-use std::sync::Arc;
-use synthetic::{Random, Stored};
 use trainer::{Batch, Rates, Trainer};
 
 /// Adapters everywhere, in UNet and text encoders, and token rows: every kind of gradient by central differences in f64.
@@ -188,41 +183,11 @@ fn text_that_is_encoded_once_changes_no_bit() {
             })
             .collect();
         trainer.freeze_text(&prompts).expect("frozen");
-        assert_eq!(before, step(&mut trainer));
+        assert!(before == step(&mut trainer), "{}", setup.architecture.family.name());
         trainer.freeze_text(&[]).expect("frozen already");
         let other = setup.batch(3, 1);
         assert!(trainer.forward(&other, false).is_err(), "a prompt that was not named");
         assert!(trainer.forward(&batch, true).is_err(), "nothing in them can learn any more");
-    }
-}
-
-/// At the widths of the published encoders, where products have other tiles.
-#[test]
-fn a_prompt_encodes_to_the_same_bytes_in_any_company() {
-    let published = Architecture::published(diffusion::Family::Sdxl);
-    let few = |dims: ClipDims| ClipDims { layers: 2, ..dims };
-    let mut architecture = synthetic::tiny_xl();
-    (architecture.unet.context, architecture.unet.added) = (published.unet.context, published.unet.added);
-    architecture.clip_l = few(published.clip_l);
-    architecture.clip_g = published.clip_g.map(few);
-    let checkpoint = Checkpoint::of(Arc::new(Random::new(&architecture, 3, Stored::F32, 1.0))).expect("a checkpoint");
-    for quantized in [None, Some(Quantization::Int8)] {
-        let text = TextEncoder::load(&checkpoint, &Precision::f32().with(quantized)).expect("encoders");
-        let prompt = |i: u32| {
-            let mut ids = vec![END; LENGTH];
-            ids[0] = 49406;
-            ids[1..4].copy_from_slice(&[320 + i, 5000 + 17 * i, 1929]);
-            TokenIds { l: ids.clone(), g: ids, truncated: false }
-        };
-        let encode = |prompts: &[TokenIds]| text.forward(&TextBatch::new(prompts), &mut Tape::off()).expect("encoded");
-        let alone: Vec<_> = (0..16).map(|i| encode(&[prompt(i)])).collect();
-        for count in [2, 3, 4, 7, 16] {
-            let together = encode(&(0..count).map(prompt).collect::<Vec<_>>());
-            let apart = Conditioning::joined(&alone.iter().take(count as usize).collect::<Vec<_>>()).expect("joined");
-            assert_eq!(flat(&together.context), flat(&apart.context), "{count} prompts, {quantized:?}");
-            let pooled = |of: Conditioning| flat(&of.pooled.expect("XL pools"));
-            assert_eq!(pooled(together), pooled(apart), "{count} prompts pooled, {quantized:?}");
-        }
     }
 }
 

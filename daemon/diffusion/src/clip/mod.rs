@@ -71,9 +71,13 @@ impl TextBatch {
         self.l.len() / LENGTH / self.chunks
     }
 
-    /// The ids of each prompt for CLIP-L, every part of it.
-    pub fn prompts(&self) -> impl Iterator<Item = &[u32]> {
-        self.l.chunks(self.chunks * LENGTH)
+    /// Each prompt as a batch of its own.
+    pub fn singles(&self) -> impl Iterator<Item = Self> {
+        let size = self.chunks * LENGTH;
+        (0..self.len()).map(move |i| {
+            let part = |ids: &[u32]| ids.get(i * size..(i + 1) * size).unwrap_or_default().to_vec();
+            Self { l: part(&self.l), g: part(&self.g), chunks: self.chunks }
+        })
     }
 
     /// Whether there is no prompt.
