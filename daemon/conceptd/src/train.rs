@@ -116,6 +116,8 @@ impl Train {
 
     fn train(self) -> Result<(), Failure> {
         let safe = concept::safe_name(&self.name).map_err(usage)?;
+        // Asked for by name, it is wanted or nothing is; said before anything is read.
+        concept::device::choose(self.device).map_err(usage)?;
         let (before, their_mode) = match &self.from {
             None => (Parameters::default(), None),
             Some(path) => {

@@ -266,7 +266,7 @@ fn mistakes_are_named_and_cost_nothing() {
         (&["--resolution", "100"], 2, "multiple of 64"),
         (&["--lora-targets", "most"], 2, "attn, eden, transformer, all"),
         (&["--optimizer", "sgd"], 2, "adamw, prodigy"),
-        (&["--device", "cuda"], 2, "no CUDA"),
+        (&["--device", "cuda"], 2, "the GPU cannot be used"),
         (&["--steps", "many"], 2, "auto"),
         (&["--caption-dropout", "2"], 2, "caption-dropout"),
         (&["--learning-rate", "nan"], 2, "learning-rate"),

@@ -129,6 +129,9 @@ pub struct Bench {
     /// Rounds of each.
     #[arg(long, default_value_t = 3, requires = "beside")]
     rounds: usize,
+    /// Time every kernel of the GPU by itself and print the longest; the step becomes slower.
+    #[arg(long, conflicts_with = "beside")]
+    profile: bool,
     /// Also with torch.compile: `full` or `blocks`.
     #[arg(long, requires = "beside")]
     compile: Option<String>,
@@ -183,6 +186,7 @@ impl Bench {
             first.get_or_insert((t3 - t0).as_secs_f64());
             if step + 1 == self.warmup {
                 device.gpu().iter().for_each(|gpu| gpu.forget_peak());
+                device.gpu().iter().filter(|_| self.profile).for_each(|gpu| gpu.begin_profile());
             }
             if step >= self.warmup {
                 forward.push((t1 - t0).as_secs_f64());
@@ -196,6 +200,9 @@ impl Bench {
             Some(usage) => usage.peak as u64,
             None => process::usage()?.peak_bytes,
         };
+        for (kernel, count, seconds) in device.gpu().map(Gpu::profile).unwrap_or_default().iter().take(40) {
+            eprintln!("{:9.3} ms  {count:6} x  {kernel}", 1e3 * seconds);
+        }
         let round = |x: f64, digits: i32| (x * 10f64.powi(digits)).round() / 10f64.powi(digits);
         let line = json!({
             "config": name, "res": res, "batch": self.batch, "dtype": if self.dtype == Type::F32 { "f32" } else { "bf16" },
