@@ -22,7 +22,7 @@ const GRAIN: usize = 1 << 17;
 pub fn stored(bytes: &[u8], from: DType, to: DType, shape: &[usize], taps: usize) -> Result<Option<Tensor>> {
     let count: usize = shape.iter().product();
     let rows = shape.first().copied().unwrap_or(1).max(1);
-    if bytes.len() != count * from.size_in_bytes() || count % (rows * taps) != 0 {
+    if bytes.len() != count * from.size_in_bytes() || !count.is_multiple_of(rows * taps) {
         return Err(Error::Msg(format!("{} bytes are no {shape:?} of {from:?}", bytes.len())));
     }
     let shape = if taps > 1 { vec![rows, count / rows] } else { shape.to_vec() };
