@@ -40,7 +40,9 @@ pub fn carry_out(
     let begun = Instant::now();
     let device = watch.time(Part::Device, || device::choose(task.device))?;
     watch.on(&device);
-    observer.see(&Event::Note { text: format!("on {}", device::describe(&device)) });
+    if let Some(text) = device::remark(&device) {
+        observer.see(&Event::Note { text });
+    }
     let base = watch.time(Part::Base, || open_base(&task.base, task.vae.as_deref(), task.prediction))?;
     let start = task.continue_from.as_deref().map(Bundle::read).transpose()?;
     let folder = RunFolder::of(&task.out, &task.stem);

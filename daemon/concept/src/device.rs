@@ -28,13 +28,13 @@ pub fn precision(wanted: Wanted) -> Result<Precision> {
     Ok(Precision::on(&choose(wanted)?))
 }
 
-/// The device in words; for the processor also why a GPU that is there is not used.
-pub fn describe(device: &Device) -> String {
+/// What must be said of the device: which GPU it is, or why one that is there is not used. Of a processor alone nothing.
+pub fn remark(device: &Device) -> Option<String> {
     match device.gpu().map(Gpu::description) {
+        Some(gpu) => Some(format!("on {} with {} MiB", gpu.name, gpu.memory >> 20)),
         None => match (kernels::cuda::describe(), kernels::first_gpu()) {
-            (Ok(gpus), Err(why)) if !gpus.is_empty() => format!("the processor: {why}"),
-            _ => "the processor".to_owned(),
+            (Ok(gpus), Err(why)) if !gpus.is_empty() => Some(format!("on the processor: {why}")),
+            _ => None,
         },
-        Some(gpu) => format!("{} with {} MiB", gpu.name, gpu.memory >> 20),
     }
 }
