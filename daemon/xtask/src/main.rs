@@ -47,6 +47,8 @@ enum Command {
     Bench(bench::Bench),
     /// Compile the GPU's kernels for every chip, and put the program beside them; needs no GPU.
     CudaBuild(cuda::CudaBuild),
+    /// Test the GPU's kernels, and a training step with them, on an emulated GPU.
+    Emulate,
     /// Run every check of the project.
     Test,
     /// Write the schemas that follow from the Rust types.
@@ -85,6 +87,7 @@ fn run(command: Command) -> Result<()> {
         Command::Account(account) => account.run(),
         Command::Bench(bench) => bench.run(),
         Command::CudaBuild(build) => build.run(),
+        Command::Emulate => cuda::test_kernels(&test::root()),
         Command::Test => test::run(),
         Command::Sync => sync::write(&test::root()),
         Command::Page => page::write(&test::root()),
