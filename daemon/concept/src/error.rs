@@ -3,9 +3,6 @@
 use protocol::ErrorCode;
 use std::{io, path::PathBuf};
 
-/// How a GPU's allocator begins to say that it has no more.
-const OUT_OF_MEMORY: &str = "out of memory on the GPU";
-
 /// A failure on the way from pictures to a concept.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -36,9 +33,11 @@ pub enum Error {
     Invalid(String),
     /// The plan fits the memory at no level.
     #[error(
-        "too little memory: even {how} this training takes about {needed} MiB, and {available} MiB can be had {place}. {advice}"
+        "too little memory: even {how} {what} takes about {needed} MiB, and {available} MiB can be had {place}. {advice}"
     )]
     TooLittleMemory {
+        /// For what.
+        what: &'static str,
         /// What is done about memory at the lowest level.
         how: &'static str,
         /// What it then takes.
@@ -84,12 +83,11 @@ pub enum Error {
 impl Error {
     /// What it is to programs.
     pub fn code(&self) -> ErrorCode {
-        if self.to_string().contains(OUT_OF_MEMORY) {
+        if self.to_string().contains(kernels::cuda::OUT_OF_MEMORY) {
             return ErrorCode::OutOfMemory;
         }
         match self {
             Self::Dataset(_) | Self::TooFew { .. } => ErrorCode::Dataset,
-            _ if self.to_string().starts_with(kernels::cuda::OUT_OF_MEMORY) => ErrorCode::OutOfMemory,
             Self::Model(_) => ErrorCode::Base,
             Self::Training(trainer::Error::Diverged { .. }) => ErrorCode::Diverged,
             Self::Training(_) | Self::Kernel(_) => ErrorCode::Internal,

@@ -4,7 +4,7 @@ use crate::{Error, Plan, Result};
 use diffusion::{
     checkpoint::Architecture,
     lora::Targets,
-    plan::{Need, StepShape, Storage, saved_bytes, trainable_values},
+    plan::{Need, StepShape, Storage, drawing_bytes, saved_bytes, trainable_values},
 };
 use kernels::Quantization;
 use protocol::{BaseBits, MemoryLevel};
@@ -16,7 +16,7 @@ const ACTIVATIONS: usize = 6 << 30;
 /// Beside what is planned, on the processor: the program itself, pictures in flight and buffers of products.
 const REST_OF_PROCESSOR: usize = 300 << 20;
 /// Beside what is planned, on a GPU: buffers of kernels, and what pieces of memory leave unused between them.
-const REST_OF_GPU: usize = 256 << 20;
+pub(crate) const REST_OF_GPU: usize = 256 << 20;
 /// What a card's driver, the program's own part of it and a desktop keep for themselves.
 const CARD_KEEPS: u64 = 896 << 20;
 
@@ -85,13 +85,16 @@ impl<'a> Ladder<'a> {
         let moments = if recipe.optimizer == OptimizerKind::Prodigy { 4 } else { 2 };
         let shape = self.shape(means.micro_batch, means.recompute);
         let mut need = Need::of(self.architecture, &shape, &storage, self.trained(), moments);
+        let before = need.unet + need.text + need.trainables;
         if !self.learns_text() {
             // Every prompt is encoded once, before the first step.
             need.text = 0;
         }
+        // The processor decodes pictures whole.
+        need.drawing = drawing_bytes(self.architecture, &shape, storage.compute, self.gpu);
         let rest = if self.gpu { REST_OF_GPU } else { REST_OF_PROCESSOR };
         let base_bits = means.quantized.map_or(8 * storage.frozen.size_in_bytes(), Quantization::bits);
-        Rung { level, means, base_bits, need, peak: (need.peak() + rest) as u64 }
+        Rung { level, means, base_bits, need, peak: (need.peak().max(before) + rest) as u64 }
     }
 
     /// The first level from `least` on whose plan fits `available` bytes; without a number, the first.
@@ -120,8 +123,11 @@ impl<'a> Ladder<'a> {
         if self.plan.asked.base_bits.is_some_and(|bits| bits != BaseBits::Four) {
             advice += ", or leave base_bits out, so that the base may be kept in fewer bits";
         }
-        advice += ", or close what else uses the memory";
+        if self.gpu {
+            advice += ", or close what else uses the memory";
+        }
         Error::TooLittleMemory {
+            what: "this training",
             how: lowest.level.words(),
             needed: lowest.peak.div_ceil(1 << 20),
             available: available >> 20,

@@ -112,7 +112,7 @@ pub(crate) fn train(mut setup: Setup, observer: &mut dyn Observer) -> Result<Fin
     let mut trainer = watch.time(Part::Model, || trainer(&setup))?;
     if let Some(budget) = plan.asked.time_budget {
         let left = Duration::from_secs_f64(budget).saturating_sub(setup.begun.elapsed());
-        calibrate(&mut setup, &mut trainer, &prompts, left)?;
+        calibrate(&mut setup, trainer, &prompts, left)?;
         trainer = watch.time(Part::Model, || self::trainer(&setup))?;
     }
     let plan = &setup.plan;
@@ -249,11 +249,12 @@ fn trainer(setup: &Setup) -> Result<Trainer> {
 }
 
 /// Chooses the number of updates so that the whole run takes `budget`, of which a part is spent by now.
-fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget: Duration) -> Result<()> {
+/// Takes the trainer, so that the next one finds the room.
+fn calibrate(setup: &mut Setup, mut trainer: Trainer, prompts: &Prompts, budget: Duration) -> Result<()> {
     let batches = Batches::new(setup.latents, prompts, &setup.plan, setup.means.micro_batch)?;
     let mut step = |step| -> Result<f64> {
         let passes = setup.watch.time(Part::Batches, || batches.of_step(step))?;
-        update(trainer, passes, &batches, &setup.plan, step, setup.watch)?.read()
+        update(&mut trainer, passes, &batches, &setup.plan, step, setup.watch)?.read()
     };
     step(0)?;
     let begun = Instant::now();
@@ -262,7 +263,7 @@ fn calibrate(setup: &mut Setup, trainer: &mut Trainer, prompts: &Prompts, budget
     }
     let each = begun.elapsed() / CALIBRATION;
     let begun = Instant::now();
-    setup.watch.time(Part::HeldOut, || batches.held_out(trainer))?;
+    setup.watch.time(Part::HeldOut, || batches.held_out(&trainer))?;
     let held_out = begun.elapsed();
     // Measured eight times and once at the start; then base and concept are drawn, two passes a step.
     let passes = if setup.preview { 4 * brush::SAMPLE_STEPS * setup.plan.sample_prompts.len() } else { 0 };

@@ -3,6 +3,7 @@
 use crate::{Error, Result, bundle::Bundle, error::at, files::write_whole};
 use candle_core::{Device, Tensor};
 use diffusion::tensorfile;
+use protocol::{BaseBits, MemoryLevel};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -87,6 +88,21 @@ impl RunFolder {
         let path = self.path.join("run.json");
         let text = fs::read(&path).map_err(at(&path))?;
         serde_json::from_slice(&text).map_err(|e| Error::Invalid(format!("{}: damaged ({e})", path.display())))
+    }
+
+    /// Lets a run that took too much memory go on with less, and says how; none if there is nothing less.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn step_down(&self, bits: Option<BaseBits>) -> Result<Option<MemoryLevel>> {
+        let mut description = self.description()?;
+        let level = serde_json::from_value::<MemoryLevel>(description["memory"].clone()).unwrap_or_default();
+        let next = level.next(bits);
+        if let Some(next) = next {
+            description["memory"] = serde_json::json!(next);
+            self.write_description(&description)?;
+        }
+        Ok(next)
     }
 
     /// Writes everything that the next step depends on, replacing what was there at once.

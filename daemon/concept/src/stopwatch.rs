@@ -24,11 +24,6 @@ struct Running {
 }
 
 impl Stopwatch {
-    /// Measures nothing.
-    pub fn off() -> Self {
-        Self(None)
-    }
-
     /// Begins. With `waits`, a GPU finishes the work of a part before the next part is counted, which costs a little; else
     /// its work is counted where something first waits for it.
     pub fn new(waits: bool) -> Self {
@@ -126,7 +121,7 @@ mod tests {
 
     #[test]
     fn without_a_watch_nothing_is_measured() {
-        let watch = Stopwatch::off();
+        let watch = Stopwatch::default();
         watch.on(&Device::Cpu);
         assert_eq!(watch.time(Part::Forward, || 7), 7);
         assert_eq!(watch.timings(), None);

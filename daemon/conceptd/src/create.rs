@@ -101,7 +101,7 @@ impl Create {
         }
         let Some(base) = &self.base else { return Err(usage(anyhow!("give a checkpoint: --base FILE"))) };
         let base = concept::open_checkpoint(base, self.vae.as_deref(), self.prediction)?;
-        let mut painter = Painter::load(&base, &concept::device::precision(self.device)?)?;
+        let mut painter = Painter::load(&base, &concept::device::to_draw(self.device, &base)?)?;
         if !concepts.is_empty() {
             let applied: Vec<Applied> =
                 concepts.iter().map(|(bundle, strength)| Applied { bundle, strength: *strength }).collect();

@@ -47,7 +47,7 @@ impl Grid {
     fn draw(&self) -> Result<(), Failure> {
         let (folder, _, _) = run_of(&self.run)?;
         let base = concept::open_checkpoint(&self.base, None, None)?;
-        let mut painter = Painter::load(&base, &concept::device::precision(self.device)?)?;
+        let mut painter = Painter::load(&base, &concept::device::to_draw(self.device, &base)?)?;
         let mut rows = Vec::new();
         for step in folder.snapshots()? {
             let bundle = Bundle::read(&folder.snapshot_file(step))?;

@@ -1,6 +1,7 @@
 //! `conceptd`: pictures in, a concept out.
 
 mod captions;
+mod card;
 mod client;
 mod completions;
 mod concepts;
@@ -89,6 +90,9 @@ enum Command {
     Config(serve::ShowConfig),
     /// Print the token that requests must show.
     Token(serve::Token),
+    /// Print what a training may take on the graphics card, in bytes; null if there is none that can be used.
+    #[command(hide = true)]
+    Card,
     /// Do one task for a daemon.
     #[command(hide = true)]
     Worker(worker::Worker),
@@ -155,6 +159,7 @@ fn main() -> ExitCode {
         Command::Completions(completions) => completions.run(),
         Command::Config(config) => config.run(),
         Command::Token(token) => token.run(),
+        Command::Card => card::run(),
         Command::Worker(worker) => worker.run(),
         Command::Verify(verify) => verify.run(),
     };

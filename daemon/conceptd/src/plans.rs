@@ -60,7 +60,8 @@ impl Plans {
                 json!({
                     "level": rung.level, "base_bits": rung.base_bits, "recompute": rung.means.recompute,
                     "pictures_at_a_time": rung.means.micro_batch, "unet": need.unet, "text_encoders": need.text,
-                    "trainables": need.trainables, "saved": need.saved, "working": need.working, "peak": rung.peak,
+                    "trainables": need.trainables, "saved": need.saved, "working": need.working,
+                    "drawing": need.drawing, "peak": rung.peak,
                 })
             });
             let (levels, cards): (Vec<_>, Vec<_>) = (levels.collect(), cards.collect());
@@ -68,7 +69,8 @@ impl Plans {
         }
         let kind = if self.cpu { "of memory" } else { "card" };
         let cards: Vec<String> = self.cards.iter().map(|card| format!("{card} GB {kind}")).collect();
-        let fixed = ["level", "base", "blocks", "at a time", "base takes", "trained", "saved", "working", "peak"];
+        let fixed =
+            ["level", "base", "blocks", "at a time", "base takes", "trained", "saved", "working", "drawing", "peak"];
         let head: Vec<&str> = fixed.into_iter().chain(cards.iter().map(String::as_str)).collect();
         let rows: Vec<Vec<String>> = rungs
             .iter()
@@ -104,6 +106,7 @@ fn described(rung: &Rung) -> Vec<String> {
         bytes(need.trainables),
         bytes(need.saved),
         bytes(need.working),
+        bytes(need.drawing),
         size(rung.peak),
     ]
 }

@@ -15,7 +15,9 @@ use crate::{
 use anyhow::anyhow;
 use clap::Args;
 use concept::{Bundle, Manner, Observer, RunFolder, Stopwatch};
-use protocol::{Courtesy, Device, Event, Limits, MemoryLevel, Mode, Parameters, Part, Prediction, TrainTask};
+use protocol::{
+    Courtesy, Device, ErrorCode, Event, Limits, MemoryLevel, Mode, Parameters, Part, Prediction, TrainTask,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -160,7 +162,7 @@ impl Train {
             progress.see(&Event::Note { text: "there is no run of this name to go on with: beginning anew".into() });
         }
         let folder = RunFolder::of(&task.out, &task.stem);
-        let watch = if self.timings { Stopwatch::new(true) } else { Stopwatch::off() };
+        let watch = if self.timings { Stopwatch::new(true) } else { Stopwatch::default() };
         let mut see = |event| progress.see(&event);
         let looked = watch.time(Part::Looking, || {
             preparation::before_training(&mut task, folder.path(), &mut see, &interrupt::asked)
@@ -173,6 +175,14 @@ impl Train {
         // Of a run that failed too: where its time went may be why.
         if let Some(timings) = watch.timings() {
             progress.see(&Event::Timings { timings });
+        }
+        if let Err(error) = &finished
+            && error.code() == ErrorCode::OutOfMemory
+            && folder.begun()
+            && let Some(next) = folder.step_down(task.parameters.base_bits)?
+        {
+            let text = format!("run the same command with --resume: it goes on {}", next.words());
+            progress.see(&Event::Note { text });
         }
         let finished = finished?;
         if !self.json {

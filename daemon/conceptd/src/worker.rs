@@ -191,8 +191,10 @@ fn draw(task: &CreateTask, loaded: &mut Option<Loaded>) -> concept::Result<Vec<S
         // Two bases at once may be more than fits.
         *loaded = None;
         let checkpoint = concept::open_checkpoint(&task.base, None, None)?;
-        let (painter, side) =
-            (Painter::load(&checkpoint, &concept::device::precision(task.device)?)?, usual_side(&checkpoint));
+        let (painter, side) = (
+            Painter::load(&checkpoint, &concept::device::to_draw(task.device, &checkpoint)?)?,
+            usual_side(&checkpoint),
+        );
         *loaded = Some(Loaded { key, side, painter });
     }
     let Some(Loaded { painter, side, .. }) = loaded else { return Ok(Vec::new()) };

@@ -129,7 +129,7 @@ fn a_concept_is_trained_by_the_daemon_and_kept_in_its_library() {
         assert!(world.path("out").join(file).is_file(), "{file}");
     }
     assert_eq!(fs::read_dir(world.path("out")).expect("read").count(), 4, "nothing is left behind");
-    let local = ["--base", &base, "--steps", "4", "--save-every", "2", "--timings"];
+    let local = ["--base", &base, "--steps", "4", "--save-every", "2", "--local", "--timings"];
     let output = good(&mut world.train("local", &local));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!told.contains("the daemon on"), "{told}");

@@ -85,6 +85,22 @@ fn pictures_are_encoded_alike_alone_and_together() {
     }
 }
 
+/// Group norms of a tile see that tile alone; latents without structure look much the same everywhere.
+#[test]
+fn a_picture_in_tiles_is_nearly_the_whole_one() {
+    let vae = Vae::load(&checkpoint(), &Device::Cpu).expect("a VAE");
+    let latents = numbers((1, 16, 90, 4), 1.0);
+    let whole = vae.decode(&latents).expect("decoded");
+    let tiled = vae.decode_in_tiles(&latents, 64).expect("decoded");
+    assert_eq!(whole.dims(), tiled.dims());
+    let (whole, tiled) = (values(&whole), values(&tiled));
+    let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / whole.len() as f32;
+    let size = mean(&mut whole.iter().map(|x| x.abs()));
+    let error = mean(&mut whole.iter().zip(&tiled).map(|(a, b)| (a - b).abs()));
+    println!("{error:e} of {size:e}");
+    assert!(error > 0.0 && error < 0.02 * size, "{error:e} of {size:e}");
+}
+
 /// What one pass for both prompts wins; run with `--ignored --nocapture` on a quiet machine.
 #[test]
 #[ignore = "measures"]

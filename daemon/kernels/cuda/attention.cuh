@@ -110,6 +110,8 @@ __device__ inline void multiply_rows(
         for (int n = 0; n < Columns / 8; n++)
 #pragma unroll
             for (int i = 0; i < 4; i++) scores[m][n][i] = 0;
+    // Callers may have had lanes go their own ways; fragments are read by the whole warp.
+    __syncwarp();
     const T* at = tile + (lane() / 16 * 8 + lane() % 8) * stride(Depth) + lane() / 8 % 2 * 8;
 #pragma unroll
     for (int step = 0; step < Depth / 16; step++)

@@ -117,7 +117,6 @@ template <class T> __device__ inline void wide_forward(const Forward& a) {
     float largest = -INFINITE, sum = 0;
     for (int key = 0; key < seen; key += WIDE_COLUMNS) {
         copies_done<1>();
-        __syncwarp();
         WideScores scores;
         multiply_rows<T, SLICE, WIDE_COLUMNS, WIDE_GROUPS>(scores, queries, &k_tile[0]);
         wide_share(shared, scores);
@@ -156,6 +155,7 @@ template <class T> __device__ inline void wide_forward(const Forward& a) {
         __syncwarp();
         wide_copy(v_tile, v, key + WIDE_COLUMNS);
     }
+    copies_done<0>();
     sum = wide_sum(sum);
     __syncthreads();
     if (threadIdx.x % 8 == 0) {
@@ -235,7 +235,6 @@ template <class T, bool Keys> __device__ inline void wide_backward(const Backwar
             }
         }
         copies_done<0>();
-        __syncwarp();
         WideScores scores, dual_scores;
         multiply_rows<T, SLICE, WIDE_COLUMNS, WIDE_GROUPS>(scores, rows, &tile[0]);
         wide_share(shared, scores);
@@ -264,6 +263,7 @@ template <class T, bool Keys> __device__ inline void wide_backward(const Backwar
         wide_copy(tile, other, at + WIDE_COLUMNS);
         wide_copy(dual_tile, dual, at + WIDE_COLUMNS);
     }
+    copies_done<0>();
     wide_store(Keys ? a.dk : a.dq, Keys ? head.key_start : head.query_start, own, sums, first, a.scale);
     if constexpr (Keys) wide_store(a.dv, head.key_start, own, dual_sums, first, 1);
 }

@@ -281,6 +281,8 @@ template <class T, class Tile, bool Plain> __device__ void run(const Args& a) {
         reader.fetch();
         if (++writes == a.stages) writes = 0;
         if (i < 0) continue;
+        // What lanes did above differs by lane; fragments are read by the whole warp.
+        __syncwarp();
         multiply<T>(ring + reads * Tile::stage, fragments, sums);
         if (++reads == a.stages) reads = 0;
         if (--ends == 0) {

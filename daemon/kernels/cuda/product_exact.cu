@@ -31,7 +31,30 @@ template <class T> __device__ void join(const Args& a) {
     finish<T, COUNT>(a, row, column, sum);
 }
 
-/// A tile of 64 x 64 outputs in f32: 256 lanes of 4 x 4, element by element, without tensor cores. For checks.
+/// Four values (position, k..k + 3) of the left matrix.
+__device__ inline void four_inputs(const Source& s, int position, int k, float (&x)[4]) {
+    if (s.wide) {
+        if (k >= s.inner) return;
+        const int tap = k / s.channels, at = pixel(s, position, tap);
+        if (at >= 0) load(static_cast<const float*>(s.image) + int64(at) * s.channels + (k - tap * s.channels), x);
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) x[i] = input_at<float>(s, position, k + i);
+}
+
+/// Four values (row, column..column + 3) of a weight, of which `inside` are there.
+__device__ inline void four_weights(const Term& t, int row, int column, int inside, float (&x)[4]) {
+    if (t.wide && (t.kind == NATIVE || t.kind == SINGLE)) {
+        if (inside > 0) load(static_cast<const float*>(t.weight) + int64(row) * t.columns + column, x);
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        if (i < inside) x[i] = weight_at<float>(t, row, column + i);
+}
+
+/// A tile of 64 x 64 outputs in f32: 256 lanes of 4 x 4, without tensor cores. For the autoencoder, and for checks.
 __device__ inline void exact(const Args& a) {
     constexpr int SIDE = 64, DEPTH = 16, PITCH = SIDE + 4;
     float* const left = reinterpret_cast<float*>(shared_memory());
@@ -46,19 +69,27 @@ __device__ inline void exact(const Args& a) {
         float of_term[4][4] = {};
         for (int start = 0; start < t.source.inner; start += DEPTH) {
             __syncthreads();
-            for (int i = threadIdx.x; i < SIDE * DEPTH; i += blockDim.x) {
-                const int k = i % DEPTH, line = i / DEPTH;
-                left[k * PITCH + line] = row + line < a.rows ? input_at<float>(t.source, row + line, start + k) : 0.0f;
+            {
+                const int k = threadIdx.x % 4 * 4, line = threadIdx.x / 4;
+                float x[4] = {};
+                if (row + line < a.rows) four_inputs(t.source, row + line, start + k, x);
+#pragma unroll
+                for (int i = 0; i < 4; i++) left[(k + i) * PITCH + line] = x[i];
             }
-            for (int i = threadIdx.x; i < SIDE * DEPTH; i += blockDim.x) {
-                const int k = a.plain ? i / SIDE : i % DEPTH, n = a.plain ? i % SIDE : i / DEPTH;
-                float value = 0.0f;
-                if (column + n < a.columns && start + k < t.source.inner) {
-                    const int tap = (start + k) / t.source.channels, at_row = start + k - tap * t.source.channels;
-                    value = a.plain ? weight_at<float>(t, at_row, tap * a.columns + column + n)
-                                    : weight_at<float>(t, column + n, start + k);
+            if (a.plain) {
+                const int k = threadIdx.x / 16, n = column + threadIdx.x % 16 * 4, inner = start + k;
+                float w[4] = {};
+                if (inner < t.source.inner) {
+                    const int tap = inner / t.source.channels;
+                    four_weights(t, inner - tap * t.source.channels, tap * a.columns + n, a.columns - n, w);
                 }
-                right[k * PITCH + n] = value;
+                store(right + k * PITCH + (n - column), w);
+            } else {
+                const int k = threadIdx.x % 4 * 4, n = threadIdx.x / 4;
+                float w[4] = {};
+                if (column + n < a.columns) four_weights(t, column + n, start + k, t.source.inner - (start + k), w);
+#pragma unroll
+                for (int i = 0; i < 4; i++) right[(k + i) * PITCH + n] = w[i];
             }
             __syncthreads();
 #pragma unroll

@@ -109,6 +109,7 @@ template <class T, class Tile> __device__ void outer(const OuterArgs& a) {
         __syncthreads();
         if (next < end) outer_issue<T, Tile>(a, row, column, tap, next, end, ring + writes * Tile::stage);
         copies_issued();
+        __syncwarp();
         const char* const stage = ring + reads * Tile::stage;
         const char* const stage_b = stage + Tile::rows * Tile::depth * 2;
 #pragma unroll

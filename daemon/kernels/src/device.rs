@@ -1,6 +1,9 @@
 //! The processor or a GPU.
 
-use crate::{Result, cuda::Gpu};
+use crate::{
+    Result,
+    cuda::{self, Gpu},
+};
 use std::sync::OnceLock;
 
 /// Where tensors lie and kernels run.
@@ -47,5 +50,5 @@ impl Device {
 /// The first GPU that can be used, asked for once; the reason if there is none.
 pub fn first_gpu() -> std::result::Result<Gpu, String> {
     static FIRST: OnceLock<std::result::Result<Gpu, String>> = OnceLock::new();
-    FIRST.get_or_init(|| Gpu::open(0).map_err(|error| error.to_string())).clone()
+    FIRST.get_or_init(|| Gpu::open(cuda::first_fit()).map_err(|error| error.to_string())).clone()
 }

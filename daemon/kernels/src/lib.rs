@@ -1,4 +1,4 @@
-//! The training primitives: a dozen operations, each with an explicit forward and backward on candle tensors.
+//! The training primitives: a dozen operations, each with an explicit forward and backward, on the processor and on a GPU.
 //!
 //! Conventions that every function here keeps:
 //!
@@ -9,8 +9,8 @@
 //!   trainable matrices receive theirs through [`outer_add`], which adds in place.
 //! - Work is split by the shapes alone, never by the number of threads: the same inputs give the same bytes on one
 //!   thread and on sixteen. Threads come from the rayon pool that the caller has installed.
-//! - Each function is the one place where a kernel of another device will stand beside the CPU's; a tensor on a device
-//!   that has no kernel yet is an error that names the operation.
+//! - Each function is the one place where a GPU's kernel ([`cuda`]) stands beside the CPU's; what one device lacks is an
+//!   error that names the operation.
 
 mod activation;
 mod arrange;
@@ -53,7 +53,7 @@ pub use optimizer::{
 };
 pub use patches::Window;
 pub use product::{Init, Term, convolve, convolve_backward, linear, linear_backward, outer_add, outer_add_patches};
-pub use quantized::{NF4_BLOCK, NF4_LEVELS, Quantization, Quantized, Weight};
+pub use quantized::{NF4_BLOCK, Quantization, Quantized, Weight};
 pub use stored::stored;
 pub use tensor::Tensor;
 pub use view::{accumulate, clear, read, scale_in_place, write};

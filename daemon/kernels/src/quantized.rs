@@ -35,7 +35,7 @@ pub enum Quantization {
 pub const NF4_BLOCK: usize = 64;
 
 /// The levels of four bits. Zero is one of them, and so are -1 and 1.
-pub const NF4_LEVELS: [f32; 16] = [
+const NF4_LEVELS: [f32; 16] = [
     -1.0,
     -0.696_192_8,
     -0.525_073_05,

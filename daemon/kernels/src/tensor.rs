@@ -48,14 +48,6 @@ impl Tensor {
         }
     }
 
-    /// [`Self::from_vec`] of a copy.
-    ///
-    /// # Errors
-    /// As [`Self::from_vec`].
-    pub fn from_slice<T: WithDType, S: Into<Shape>>(values: &[T], shape: S, device: &Device) -> Result<Self> {
-        Self::from_vec(values.to_vec(), shape, device)
-    }
-
     /// One number.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Borrowing a tensor's numbers, and making a tensor of new ones: the only place that touches candle's storage.
+//! Borrowing a tensor's numbers, and making a tensor of new ones: all on the processor.
 
 use crate::{Device, Real, Result, Tensor, cuda};
 use candle_core::{CpuStorage, CudaStorage, Error, InplaceOp1, Layout, Shape, Storage, StorageRef, WithDType};

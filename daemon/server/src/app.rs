@@ -1,7 +1,7 @@
 //! What every part of the daemon shares.
 
 use crate::{
-    Config, Home, Layered, Result,
+    Config, Home, Layered, Result, card,
     jobs::Controls,
     metrics::Metrics,
     models::Models,
@@ -11,11 +11,11 @@ use crate::{
     store::{Document, Store},
     watch::Watching,
 };
-use protocol::SettingOrigin;
+use protocol::{Device, SettingOrigin};
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -55,6 +55,8 @@ pub struct App {
     pub(crate) installing: Mutex<()>,
     stop: watch::Sender<bool>,
     memory_budget: u64,
+    /// What trainings may take on the graphics card, once that was asked for and answered.
+    card: OnceLock<Option<u64>>,
 }
 
 impl App {
@@ -88,12 +90,25 @@ impl App {
             installing: Mutex::new(()),
             stop: watch::channel(false).0,
             memory_budget,
+            card: OnceLock::new(),
         })
     }
 
     /// Bytes that a worker may take before it counts as spilling.
     pub(crate) fn memory_budget(&self) -> u64 {
         self.memory_budget
+    }
+
+    /// Bytes that a training may take where trainings run, and whether that is a graphics card. Blocks the first time.
+    pub(crate) fn room(&self) -> (u64, bool) {
+        let on_card = match self.config.device {
+            Device::Cpu => None,
+            Device::Auto | Device::Cuda => self.card.get().copied().or_else(|| {
+                let answer = card::room(&self.program)?;
+                Some(*self.card.get_or_init(|| answer))
+            }),
+        };
+        on_card.flatten().map_or((self.memory_budget, false), |room| (room, true))
     }
 
     /// Finds a document without holding up whoever else answers.

@@ -4,6 +4,7 @@
 
 mod app;
 mod blobs;
+mod card;
 mod config;
 mod error;
 mod home;
@@ -126,9 +127,6 @@ async fn run(
     let _ = lane.await;
     Ok(())
 }
-
-/// What this build trains on.
-pub(crate) const DEVICE: &str = "cpu";
 
 /// Runs work that waits for a disk on a thread for such work.
 pub(crate) async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {

@@ -105,7 +105,8 @@ pub fn decide(app: &App, mut request: TrainRequest) -> Result<Decided, Refused> 
         }
     };
     check_hosts(app, &request.install)?;
-    let predicted = concept::predicted(&plan, architecture, app.memory_budget());
+    let (room, on_card) = app.room();
+    let predicted = concept::predicted(&plan, architecture, room, on_card);
     Ok(Decided { request, mode, plan, base, dataset, continue_from, stem, predicted })
 }
 
@@ -220,7 +221,7 @@ impl Decided {
         let stem = app.store.free_stem(&self.stem)?;
         // A state holds values, gradients' moments and more; snapshots hold halves.
         let snapshots = plan.recipe.steps.div_ceil(plan.save_every);
-        let Predicted { rung, memory, trained } = &self.predicted;
+        let Predicted { rung, trained } = &self.predicted;
         let disk_bytes = trained * 4 * 4 + snapshots * trained * 2 + (64 << 20);
         let mut warnings = Vec::new();
         let mut warn = |code, text: String| warnings.push(Warning { code, text });
@@ -252,13 +253,14 @@ impl Decided {
                 format!("there is such a concept already; this one's files are called {stem}"),
             );
         }
-        let budget = app.memory_budget();
-        let (wanted, allowed, how) = (memory >> 20, budget >> 20, rung.level.words());
-        if *memory > budget {
-            let text = format!("about {wanted} MiB are wanted even {how}; {allowed} MiB may be used");
+        let (room, on_card) = app.room();
+        let (wanted, allowed, how) = (rung.peak >> 20, room >> 20, rung.level.words());
+        let place = if on_card { " on the graphics card" } else { "" };
+        if rung.peak > room {
+            let text = format!("about {wanted} MiB are wanted even {how}; {allowed} MiB may be used{place}");
             warn(WarningCode::MemoryShort, text);
         } else if rung.level > MemoryLevel::Usual {
-            let text = format!("{allowed} MiB may be used, so it is trained {how}");
+            let text = format!("{allowed} MiB may be used{place}, so it is trained {how}");
             warn(WarningCode::MemoryShort, text);
         }
         if platform::free_bytes(app.home.path()).is_some_and(|free| free < disk_bytes) {
@@ -271,7 +273,7 @@ impl Decided {
             pictures: pictures.len() as u64,
             steps: budgeted.is_none().then_some(plan.recipe.steps),
             resolved: plan.reasons(),
-            memory_bytes: *memory,
+            memory_bytes: rung.peak,
             disk_bytes,
             seconds: budgeted.or(speed.map(|each| each * (plan.recipe.steps * plan.recipe.batch_size as u64) as f64)),
             warnings,

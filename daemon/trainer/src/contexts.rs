@@ -3,37 +3,41 @@
 
 use crate::{Error, Result};
 use diffusion::{Conditioning, TextEncoder, clip::TextBatch, layer::Tape, tokenizer::TokenIds};
+use kernels::Device;
 use std::collections::HashMap;
 
-/// The conditions of every prompt that will be asked for.
-#[derive(Default)]
+/// The conditions of every prompt that will be asked for, in the processor's memory: thousands of them would fill a card.
 pub(crate) struct Contexts(HashMap<Vec<u32>, Conditioning>);
 
-/// Encodes each prompt of a batch by itself. How many go together decides how sums are split and so their last bits; alone,
-/// a prompt means the same in whatever company it comes.
+/// Encodes each prompt of a batch by itself, and once. How many go together decides how sums are split and so their last
+/// bits; alone, a prompt means the same in whatever company it comes.
 pub(crate) fn encode_singly(text: &TextEncoder, batch: &TextBatch) -> Result<Conditioning> {
-    let encoded = batch.singles().map(|prompt| Ok(text.forward(&prompt, &mut Tape::off())?));
-    let encoded = encoded.collect::<Result<Vec<_>>>()?;
-    Ok(Conditioning::joined(&encoded.iter().collect::<Vec<_>>())?)
+    let mut known = HashMap::new();
+    for prompt in batch.singles() {
+        if !known.contains_key(&prompt.l) {
+            known.insert(prompt.l.clone(), text.forward(&prompt, &mut Tape::off())?);
+        }
+    }
+    Ok(Conditioning::joined(&batch.singles().map(|prompt| &known[&prompt.l]).collect::<Vec<_>>())?)
 }
 
 impl Contexts {
     /// Encodes prompts as [`encode_singly`] does.
     pub fn new(text: &TextEncoder, prompts: &[TokenIds]) -> Result<Self> {
-        let mut contexts = HashMap::new();
+        let mut known = HashMap::new();
         for ids in prompts {
-            if !contexts.contains_key(&ids.l) {
+            if !known.contains_key(&ids.l) {
                 let encoded = encode_singly(text, &TextBatch::new(std::slice::from_ref(ids)))?;
-                contexts.insert(ids.l.clone(), encoded);
+                known.insert(ids.l.clone(), encoded.to_device(&Device::Cpu)?);
             }
         }
-        Ok(Self(contexts))
+        Ok(Self(known))
     }
 
-    /// The conditions of a batch.
-    pub fn of(&self, batch: &TextBatch) -> Result<Conditioning> {
+    /// The conditions of a batch, on a device.
+    pub fn of(&self, batch: &TextBatch, device: &Device) -> Result<Conditioning> {
         let unknown = || Error::Invalid("bug: a prompt that was not known when the text encoders were unloaded".into());
         let parts = batch.singles().map(|ids| self.0.get(&ids.l).ok_or_else(unknown)).collect::<Result<Vec<_>>>()?;
-        Ok(Conditioning::joined(&parts)?)
+        Ok(Conditioning::joined(&parts)?.to_device(device)?)
     }
 }

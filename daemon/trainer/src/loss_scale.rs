@@ -61,9 +61,11 @@ impl LossScale {
         [self.factor, self.calm as f64, 0.0, 0.0]
     }
 
-    /// Takes back what [`Self::save`] gave.
+    /// Takes back what [`Self::save`] gave, unless either was not scaled: a run may go on in another type.
     pub fn restore(&mut self, [factor, calm, ..]: [f64; 4]) {
-        (self.factor, self.calm) = (factor, calm as u64);
+        if self.factor != 1.0 && factor != 1.0 {
+            (self.factor, self.calm) = (factor, calm as u64);
+        }
     }
 }
 
@@ -85,6 +87,12 @@ mod tests {
         assert!(scale.overflowed() && scale.factor() == FIRST / 2.0);
         let mut again = LossScale::of(DType::F16);
         again.restore(scale.save());
+        assert_eq!(again.factor(), FIRST / 2.0);
+        // From f16 to another type and back.
+        let mut other = LossScale::of(DType::BF16);
+        other.restore(scale.save());
+        assert_eq!(other.factor(), 1.0);
+        again.restore(other.save());
         assert_eq!(again.factor(), FIRST / 2.0);
     }
 

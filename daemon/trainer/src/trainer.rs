@@ -196,7 +196,7 @@ impl Trainer {
     /// If one cannot be encoded, or was not named when the text encoders were unloaded.
     pub fn encode(&self, text: &TextBatch) -> Result<Conditioning> {
         match &self.contexts {
-            Some(contexts) => contexts.of(text),
+            Some(contexts) => contexts.of(text, self.model.unet.device()),
             None => encode_singly(&self.model.text, text),
         }
     }

@@ -1,16 +1,17 @@
-//! What a training was said to hold, against what it had allocated: an allocator that counts, around whole steps.
+//! What a training was said to hold, against what it had allocated: an allocator that counts, around steps and drawing.
 
+use candle_core::DType;
 use diffusion::{
-    Checkpoint, Model,
+    Checkpoint, Model, Vae,
     checkpoint::{Architecture, Prediction},
     clip::TextBatch,
-    layer::Precision,
+    layer::{Precision, Tape},
     lora::{self, Targets},
     plan::{self, Need, StepShape, Storage},
     schedule::NoiseSchedule,
     tokenizer::{END, LENGTH},
 };
-use kernels::Quantization;
+use kernels::{Device, Quantization};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::{
@@ -81,9 +82,12 @@ impl Case {
         }
     }
 
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::of(Arc::new(Random::new(&self.architecture, 3, Stored::F32, 1.0))).expect("a checkpoint")
+    }
+
     fn model(&self) -> Model {
-        let random = Random::new(&self.architecture, 3, Stored::F32, 1.0);
-        Model::load(&Checkpoint::of(Arc::new(random)).expect("a checkpoint"), &self.precision()).expect("a model")
+        Model::load(&self.checkpoint(), &self.precision()).expect("a model")
     }
 
     fn trainer(&self) -> Trainer {
@@ -120,6 +124,14 @@ fn grown<T>(make: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.load(Relaxed);
     let made = make();
     (made, LIVE.load(Relaxed) - before)
+}
+
+/// The most bytes that lived at once while `work` ran, beside those that lived before.
+fn most<T>(work: impl FnOnce() -> diffusion::Result<T>) -> usize {
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    work().expect("it works");
+    PEAK.load(Relaxed) - before
 }
 
 #[test]
@@ -196,4 +208,38 @@ fn a_step_holds_what_is_said_beforehand_within_a_tenth() {
         assert!(whole.abs() < 0.1, "{name}: {} bytes were stated, {} were held", need.peak(), held + step);
     }
     println!("largest difference: {:.1} %", 100.0 * worst);
+}
+
+#[test]
+fn drawing_holds_what_is_said_beforehand_within_a_tenth() {
+    let _alone = ALONE.lock();
+    for architecture in [synthetic::tiny_xl(), synthetic::tiny_15()] {
+        let name = architecture.family.name();
+        let case = Case { architecture, targets: "eden", recompute: false, quantized: None, batch: 2, side: 32 };
+        let (batch, dims) = (case.batch(), &case.architecture.vae);
+        let (guided, decoded, encoded) = trainer::with_threads(1, || {
+            let model = case.model();
+            let vae = Vae::load(&case.checkpoint(), &Device::Cpu).expect("a VAE");
+            let text = model.text.forward(&batch.text, &mut Tape::off()).expect("a context");
+            let latents = batch.latents.narrow(0, 0, 1).expect("one");
+            let image = vae.decode(&latents).expect("a picture");
+            let timesteps = [500.0; 2];
+            (
+                most(|| model.unet.forward(&batch.latents, &timesteps, &text, &batch.time_ids, &mut Tape::off())),
+                most(|| vae.decode(&latents)),
+                most(|| vae.encode(&image)),
+            )
+        })
+        .expect("threads");
+        let positions = case.side * case.side;
+        for (what, stated, measured) in [
+            ("a guided pass", plan::forward_bytes(&case.architecture, &case.shape(), DType::F32), guided),
+            ("decoding", plan::decode_bytes(dims, positions), decoded),
+            ("encoding", plan::encode_bytes(dims, positions), encoded),
+        ] {
+            let off = stated as f64 / measured as f64 - 1.0;
+            println!("{name}: {what} {stated} stated, {measured} measured ({:+.1} %)", 100.0 * off);
+            assert!(off.abs() < 0.1, "{name}: {what} was to hold {stated} bytes, it held {measured}");
+        }
+    }
 }

@@ -126,6 +126,9 @@ pub struct Bench {
     /// The PyTorch step [default: tests/bench/bench_torch.py].
     #[arg(long, requires = "beside")]
     script: Option<PathBuf>,
+    /// In what PyTorch computes its adapters: `f32` as peft does, or `base`, in the type of the base as we do on a GPU.
+    #[arg(long, default_value = "f32", value_parser = ["f32", "base"])]
+    lora_compute: String,
     /// Rounds of each.
     #[arg(long, default_value_t = 3, requires = "beside")]
     rounds: usize,
@@ -208,7 +211,7 @@ impl Bench {
             "config": name, "res": res, "batch": self.batch, "dtype": if self.dtype == Type::F32 { "f32" } else { "bf16" },
             "device": device.gpu().map_or("cpu", |gpu| gpu.description().name.as_str()), "torch": null, "engine": concat!("conceptd ", env!("CARGO_PKG_VERSION")),
             "threads": rayon::current_num_threads(), "grad_checkpoint": self.grad_checkpoint, "compile": null,
-            "base_bits": self.base_bits.map(|bits| bits.quantization().bits()), "targets": self.targets, "rank": self.rank, "lora_compute": "f32", "text": true, "channels_last": true,
+            "base_bits": self.base_bits.map(|bits| bits.quantization().bits()), "targets": self.targets, "rank": self.rank, "lora_compute": if device.is_cpu() { "f32" } else { "base" }, "text": true, "channels_last": true,
             "lora_modules": trainer.trainables().sites.len(), "lora_params": lora_params, "unet_params": unet_params,
             "steps": self.steps, "step_s": round(median(&mut total), 4), "fwd_s": round(median(&mut forward), 4),
             "bwd_s": round(median(&mut backward), 4), "opt_s": round(median(&mut optimizer), 4),

@@ -1,6 +1,6 @@
 //! The browser that the tests of the page use.
 
-use crate::test::status;
+use crate::test::{stage, status};
 use anyhow::{Result, bail};
 use std::{
     env,
@@ -27,7 +27,7 @@ pub fn chromium() -> Result<PathBuf> {
         return Ok(found);
     }
     if Path::new("/usr/bin/apt-get").exists() && is_root() {
-        println!("== apt-get install chromium");
+        stage("apt-get install chromium");
         status(Command::new("apt-get").args(["update", "-qq"]))?;
         let mut install = Command::new("apt-get");
         install.args(["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"]);

@@ -1,6 +1,6 @@
 //! The GPU's kernels: compiled for every chip on a machine that has none, and run in an emulator for tests.
 
-use crate::test::{cargo, python, root, status};
+use crate::test::{cargo, python, root, stage, status};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use flate2::{Compression, write::GzEncoder};
@@ -38,6 +38,8 @@ impl CudaBuild {
     pub fn run(&self) -> Result<()> {
         let (root, chips) = (root(), if self.chips.is_empty() { &CHIPS[..] } else { &self.chips });
         let out = root.join("target/cuda");
+        // What an earlier build left there would be taken for this one's.
+        let _ = fs::remove_dir_all(&out);
         fs::create_dir_all(&out)?;
         let file = out.join(image::name());
         compile(&root, chips, &file)?;
@@ -75,10 +77,11 @@ fn compile(root: &Path, chips: &[u32], file: &Path) -> Result<()> {
     for chip in PORTABLE.iter().filter(|chip| chips.contains(chip)) {
         nvcc.arg("-gencode").arg(format!("arch=compute_{chip},code=compute_{chip}"));
     }
-    println!("== nvcc for {chips:?}");
+    stage(&format!("nvcc for {chips:?}"));
     let folder = tempfile::tempdir()?;
     let raw = folder.path().join("kernels.fatbin");
-    status(nvcc.arg(sources(root).join("conceptd.cu")).arg("-o").arg(&raw)).context("the kernels do not compile")?;
+    status(nvcc.arg(sources(root).join("conceptd.cu")).arg("-o").arg(&raw))
+        .context("the kernels do not compile; nvcc needs the system's C++ compiler (g++, or cl.exe on Windows)")?;
     // nvcc's own compression leaves three times as much.
     let mut packed = GzEncoder::new(fs::File::create(file)?, Compression::default());
     io::copy(&mut fs::File::open(raw)?, &mut packed)?;
@@ -97,7 +100,7 @@ fn toolkit(root: &Path) -> Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|made| made == list) {
         return Ok(toolkit);
     }
-    println!("== the CUDA compiler, once (100 MB)");
+    stage("the CUDA compiler, once (100 MB)");
     let mut pip = Command::new(python(root)?);
     pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--no-compile", "--upgrade"]);
     status(pip.arg("--target").arg(&folder).args(TOOLKIT)).context("the CUDA compiler cannot be installed")?;
@@ -114,7 +117,7 @@ pub fn emulator(root: &Path) -> Result<Vec<(&'static str, OsString)>> {
     let texts = machine.iter().map(fs::read_to_string).collect::<io::Result<Vec<_>>>()?;
     let wanted = format!("{}\n{}", image::name(), texts.concat());
     if !(library.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == wanted)) {
-        println!("== the emulated GPU");
+        stage("the emulated GPU");
         let mut compiler = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
         compiler.args(["-std=c++17", "-O2", "-DEMULATOR", "-Wall", "-Wno-unknown-pragmas", "-shared", "-fPIC"]);
         compiler.args(["-pthread", "-I"]).arg(sources(root)).args(["-x", "c++"]).arg(sources(root).join("conceptd.cu"));
@@ -131,9 +134,9 @@ pub fn emulator(root: &Path) -> Result<Vec<(&'static str, OsString)>> {
 /// Tests every kernel, and a training step, on the emulated GPU.
 pub fn test_kernels(root: &Path) -> Result<()> {
     let variables = emulator(root)?;
-    println!("== the emulated GPU");
+    stage("the emulated GPU");
     for (name, test) in device_tests(root)? {
-        // Kernels from the last lane to the first, a step from the first to the last: a forgotten barrier shows in one of both.
+        // Kernels from the last lane to the first, a step from the first to the last: a kernel that leans on one order fails.
         let order = if name.starts_with("device_") { "backward" } else { "forward" };
         let mut run = Command::new(test);
         run.args(["--ignored", "--quiet"]).envs(variables.iter().cloned()).env("EMULATED_ORDER", order);

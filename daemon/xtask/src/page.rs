@@ -1,7 +1,7 @@
 //! `cargo xtask page`: builds the page that the daemon carries. Its files are checked in, so that `cargo build` needs no
 //! Node; the checks build them again and compare.
 
-use crate::test::{program_of, status};
+use crate::test::{program_of, stage, status};
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use std::{
@@ -28,7 +28,7 @@ pub fn write(root: &Path) -> Result<()> {
 
 /// Fails if what is checked in is not what the sources make, or is too large.
 pub fn check(root: &Path) -> Result<()> {
-    println!("== page");
+    stage("page");
     let page = Page::new(root)?;
     let built = tempfile::tempdir()?;
     page.schema(&built.path().join("schema.ts"))?;

@@ -8,6 +8,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
+    time::Instant,
 };
 
 /// Runs every check in order and stops at the first that fails.
@@ -19,7 +21,7 @@ pub fn run() -> Result<()> {
     cargo(&root, &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
     page::check(&root)?;
     let python = python(&root)?;
-    println!("== cargo test --release --workspace");
+    stage("cargo test --release --workspace");
     let mut tests = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     tests.args(["test", "--release", "--workspace", "--quiet"]).current_dir(&root);
     status(tests.env(LIBRARY, library(&root)?).env("CONCEPTD_REAL", photographs(&root, &python)?))?;
@@ -78,7 +80,7 @@ fn photographs(root: &Path, python: &Path) -> Result<PathBuf> {
 
 /// What clients do, through the real clients, against a real daemon.
 fn journeys(root: &Path) -> Result<()> {
-    println!("== journeys");
+    stage("journeys");
     let conceptd = conceptd(root)?;
     let mut pytest = Command::new(python(root)?);
     pytest.args(["-m", "pytest", "-q", "--durations=5", "-rs", "tests/e2e", "tests/hosts"]).current_dir(root);
@@ -92,6 +94,12 @@ pub fn conceptd(root: &Path) -> Result<PathBuf> {
     Ok(root.join("target/release").join(format!("conceptd{}", env::consts::EXE_SUFFIX)))
 }
 
+/// Begins a part of the checks: says which, and when.
+pub fn stage(name: &str) {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    println!("== {name} (after {} s)", BEGUN.elapsed().as_secs());
+}
+
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
     // xtask lies in daemon/xtask.
@@ -101,7 +109,7 @@ pub fn root() -> PathBuf {
 /// Runs cargo in the workspace.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    println!("== cargo {}", arguments.join(" "));
+    stage(&format!("cargo {}", arguments.join(" ")));
     status(Command::new(cargo).args(arguments).current_dir(root))
 }
 
@@ -116,7 +124,7 @@ pub fn status(command: &mut Command) -> Result<()> {
 
 /// Computes every golden case in a process of its own and compares it with the references' results.
 fn golden_cases(root: &Path) -> Result<()> {
-    println!("== golden cases");
+    stage("golden cases");
     let python = python(root)?;
     let folder = root.join("tests/parity");
     let mut cases: Vec<PathBuf> =

@@ -127,14 +127,11 @@ pub fn graphics(wanted: Device) -> Check {
         }
         Ok(Err(why)) => Check::ok(NAME, format!("{why}; concepts are learnt on the processor")),
         Ok(Ok(_)) if wanted == Device::Cpu => Check::ok(NAME, "left alone: device = \"cpu\" is set"),
-        Ok(Ok(gpus)) => {
-            gpus.first().map_or_else(|| Check::ok(NAME, "none"), |gpu| fitness(NAME, gpu, cuda::image::path()))
-        }
+        Ok(Ok(gpus)) => gpus
+            .get(cuda::first_fit())
+            .map_or_else(|| Check::ok(NAME, "none"), |gpu| fitness(NAME, gpu, cuda::image::path())),
     }
 }
-
-/// What CUDA version the kernels need of a driver.
-const LEAST_DRIVER: i32 = 13_000;
 
 fn fitness(name: &'static str, gpu: &Description, kernels: PathBuf) -> Check {
     let (chip, driver) = (gpu.capability, gpu.driver);
@@ -150,7 +147,7 @@ fn fitness(name: &'static str, gpu: &Description, kernels: PathBuf) -> Check {
     if chip < cuda::LEAST_CAPABILITY {
         return Check::warn(name, found, "the least is 7.5 (RTX 20, GTX 16); concepts are learnt on the processor");
     }
-    if driver < LEAST_DRIVER {
+    if driver < cuda::LEAST_DRIVER {
         return Check::warn(name, found, "update NVIDIA's driver to 580 or newer; until then the processor is used");
     }
     if !kernels.exists() {

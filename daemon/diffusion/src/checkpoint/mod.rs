@@ -32,7 +32,7 @@ pub struct Overrides<'a> {
     pub prediction: Option<Prediction>,
 }
 
-const VAE_PREFIX: &str = "first_stage_model.";
+pub(crate) const VAE_PREFIX: &str = "first_stage_model.";
 
 impl Checkpoint {
     /// Opens a checkpoint file, detects what it is and checks that every tensor is there in the right shape.

@@ -12,7 +12,7 @@ use crate::{
     tokenizer::{LENGTH, TokenIds},
 };
 use encoder::Pooling;
-use kernels::Tensor;
+use kernels::{Device, Tensor};
 
 /// The text encoders of a checkpoint.
 pub struct TextEncoder {
@@ -51,6 +51,15 @@ impl Conditioning {
         let pooled: Vec<Tensor> = parts.iter().filter_map(|part| part.pooled.clone()).collect();
         let pooled = (!pooled.is_empty()).then(|| Tensor::cat(&pooled));
         Ok(Self { context: Tensor::cat(&context)?, pooled: pooled.transpose()? })
+    }
+
+    /// The same on a device.
+    ///
+    /// # Errors
+    /// If it has no memory.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let pooled = self.pooled.as_ref().map(|pooled| pooled.to_device(device)).transpose()?;
+        Ok(Self { context: self.context.to_device(device)?, pooled })
     }
 }
 

@@ -68,12 +68,4 @@ impl Matrix {
             Self::Quantized(matrix) => matrix.into(),
         }
     }
-
-    /// Bytes that it takes.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Plain(tensor) => tensor.elem_count() * tensor.dtype().size_in_bytes(),
-            Self::Quantized(matrix) => matrix.bytes(),
-        }
-    }
 }

@@ -102,12 +102,6 @@ impl Projection {
         self.matrix.weight()
     }
 
-    /// Bytes of matrix and bias.
-    pub fn bytes(&self) -> usize {
-        let bias = self.bias.as_ref().map_or(0, |bias| bias.elem_count() * bias.dtype().size_in_bytes());
-        self.matrix.bytes() + bias
-    }
-
     /// `x [..., in]` -> `[..., out]`, plus `extra`.
     ///
     /// # Errors

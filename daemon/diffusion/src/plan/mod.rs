@@ -6,14 +6,17 @@
 //! | trainables | to the byte: values, gradients, moments |
 //! | saved | to the byte: the forward passes of [`crate::UNet`] and [`crate::TextEncoder`], line by line |
 //! | working set | the largest block by what its passes hold at once; see [`step`] for what is left out |
+//! | drawing | between steps, in place of the two before: the autoencoder, and guided passes or decoding |
 //!
 //! Tests hold weights and saved bytes against what models and tapes really kept, and the sum against the most that a step
 //! had allocated (`trainer/tests/memory.rs`).
 
 pub mod step;
+mod vae;
 mod weights;
 
-pub use step::{StepShape, saved_bytes, step_bytes};
+pub use step::{StepShape, forward_bytes, saved_bytes, step_bytes};
+pub use vae::{decode_bytes, drawing_bytes, encode_bytes};
 pub use weights::{Weights, trainable_values, weight_bytes};
 
 use crate::{checkpoint::Architecture, layer::Precision};
@@ -67,10 +70,12 @@ pub struct Need {
     pub saved: usize,
     /// What lives beside it in the worst moment of a step.
     pub working: usize,
+    /// What drawing a picture between two steps takes in place of both.
+    pub drawing: usize,
 }
 
 impl Need {
-    /// Of steps of `step`'s shape with `trained` values, of each of which an optimizer keeps `moments` numbers.
+    /// Of steps of `step`'s shape, drawing apart (see [`drawing_bytes`]), with `trained` values, of each of which an optimizer keeps `moments` numbers.
     pub fn of(
         architecture: &Architecture,
         step: &StepShape,
@@ -86,11 +91,12 @@ impl Need {
             trainables: trained * (2 + moments) * storage.exact(),
             saved,
             working: step_bytes(architecture, step, storage.compute).saturating_sub(saved),
+            drawing: 0,
         }
     }
 
     /// All of it: the most that is held at once.
     pub fn peak(&self) -> usize {
-        self.unet + self.text + self.trainables + self.saved + self.working
+        self.unet + self.text + self.trainables + (self.saved + self.working).max(self.drawing)
     }
 }

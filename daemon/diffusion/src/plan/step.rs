@@ -36,6 +36,22 @@ pub struct StepShape {
     pub recompute: bool,
 }
 
+impl Default for StepShape {
+    /// One latent of one short prompt, nothing trained.
+    fn default() -> Self {
+        Self {
+            batch: 1,
+            height: 1,
+            width: 1,
+            chunks: 1,
+            targets: Targets::suffixes(Vec::new()),
+            rank: 0,
+            text: false,
+            recompute: false,
+        }
+    }
+}
+
 /// Bytes that the forward pass keeps for the backward pass, activations being of type `compute`, statistics of norms and
 /// attention at least f32.
 pub fn saved_bytes(architecture: &Architecture, step: &StepShape, compute: DType) -> usize {
@@ -57,6 +73,22 @@ pub fn step_bytes(architecture: &Architecture, step: &StepShape, compute: DType)
         waiting -= part.given;
         peak = peak.max(before + part.backward + waiting);
         waiting += part.taken;
+    }
+    peak
+}
+
+/// The most bytes that a forward pass of the UNet alone holds, of which nothing is kept but skip connections.
+pub fn forward_bytes(architecture: &Architecture, step: &StepShape, compute: DType) -> usize {
+    // Without a tape a block holds what it does where blocks run again.
+    let step = StepShape { recompute: true, ..step.clone() };
+    let walk = Walk::through(architecture, &step, compute);
+    let given: usize = walk.parts.iter().map(|part| part.given).sum();
+    // The first is given by the first convolution, which is no part.
+    let mut waiting = walk.parts.iter().map(|part| part.taken).sum::<usize>() - given;
+    let mut peak = 0;
+    for part in &walk.parts {
+        peak = peak.max(waiting + part.forward);
+        waiting = waiting + part.given - part.taken;
     }
     peak
 }

@@ -2,7 +2,7 @@
 
 use super::Storage;
 use crate::{
-    checkpoint::{Architecture, UNET_PREFIX, tensors},
+    checkpoint::{Architecture, UNET_PREFIX, VAE_PREFIX, tensors},
     layer::repays,
     lora::{LayerPath, Targets},
 };
@@ -20,13 +20,19 @@ pub struct Weights {
 pub fn weight_bytes(architecture: &Architecture, storage: &Storage) -> Weights {
     let mut weights = Weights::default();
     for (key, shape) in tensors(architecture) {
-        if key.starts_with("first_stage_model.") {
+        if key.starts_with(VAE_PREFIX) {
             continue;
         }
         let bytes = bytes(&key, &shape, storage);
         *(if key.starts_with(UNET_PREFIX) { &mut weights.unet } else { &mut weights.text }) += bytes;
     }
     weights
+}
+
+/// Bytes of the autoencoder, which is f32 wherever it runs.
+pub(super) fn vae_bytes(architecture: &Architecture) -> usize {
+    let vae = tensors(architecture).into_iter().filter(|(key, _)| key.starts_with(VAE_PREFIX));
+    vae.map(|(_, shape)| shape.iter().product::<usize>() * size_of::<f32>()).sum()
 }
 
 fn bytes(key: &str, shape: &[usize], storage: &Storage) -> usize {

@@ -2,6 +2,7 @@
 //! in f32: the published XL weights overflow in half precision.
 
 mod block;
+mod tiles;
 
 use crate::{
     Checkpoint, Result,
@@ -9,14 +10,19 @@ use crate::{
     layer::{Extra, GroupNorm, Precision, Projection, Tape},
 };
 use block::{Middle, VaeBlock};
-use kernels::{Device, Tensor, Window};
+use kernels::{Device, Tensor, Window, cuda::OUT_OF_MEMORY};
+pub(crate) use tiles::SIDES;
+
+/// Pixels that a GPU encodes or decodes at once, at most: more than 1536 x 1536. Beyond, a card would have to work for
+/// seconds without a pause, which Windows takes for a failure.
+const WHOLE: usize = 5 << 19;
 
 /// Between pixels and latents.
 pub struct Vae {
     encoder: Encoder,
     decoder: Decoder,
     scale: f64,
-    factor: usize,
+    dims: VaeDims,
     device: Device,
 }
 
@@ -79,7 +85,7 @@ impl Vae {
                 conv_out: conv("decoder.conv_out", Window::SAME3)?,
             },
             scale: checkpoint.architecture().family.latent_scale(),
-            factor: dims.factor(),
+            dims: dims.clone(),
             device: device.clone(),
         })
     }
@@ -91,7 +97,7 @@ impl Vae {
 
     /// Pixels along the side of one latent.
     pub fn factor(&self) -> usize {
-        self.factor
+        self.dims.factor()
     }
 
     /// Factor between its latents and the UNet's.
@@ -99,51 +105,56 @@ impl Vae {
         self.scale
     }
 
-    /// `image [B, H, W, 3]` in -1..1 -> the distribution of its latents.
+    /// `image [B, H, W, 3]` in -1..1 -> the distribution of its latents. On a GPU pictures of more than [`WHOLE`] pixels are
+    /// encoded in tiles; their size decides alone, so that a run which goes on learns from the same latents.
     ///
     /// # Errors
     /// If height or width is no multiple of [`Self::factor`].
     pub fn encode(&self, image: &Tensor) -> Result<LatentDistribution> {
-        let (_, height, width, _) = image.dims4()?;
-        if height % self.factor != 0 || width % self.factor != 0 {
-            let factor = self.factor;
+        let ((batch, height, width, _), factor) = (image.dims4()?, self.factor());
+        if height % factor != 0 || width % factor != 0 {
             return Err(crate::Error::Invalid(format!(
                 "a picture of {width} x {height} cannot be encoded: both sides must be multiples of {factor}"
             )));
         }
-        let tape = &mut Tape::off();
-        let e = &self.encoder;
-        let mut h = e.conv_in.forward(&image.to_device(&self.device)?, Extra::default(), tape)?;
-        for step in &e.down {
-            h = match step {
-                Step::Block(block) => block.forward(&h)?,
-                Step::Resize(conv) => conv.forward(&h, Extra::default(), tape)?,
-            };
-        }
-        let h = e.norm_out.forward(&e.middle.forward(&h)?, tape)?;
-        let moments = e.quant.forward(&e.conv_out.forward(&h, Extra::default(), tape)?, Extra::default(), tape)?;
+        let moments = match self.device.is_cpu() || batch * height * width <= WHOLE {
+            true => self.encoder.forward(&image.to_device(&self.device)?)?,
+            false => tiles::tiled(image, SIDES[0], (factor, 1), &self.device, |tile| self.encoder.forward(tile))?,
+        };
         let (mean, log_variance) = kernels::split_channels(&moments, VaeDims::LATENT)?;
         let (mean, log_variance) = (mean.host()?, log_variance.host()?);
         Ok(LatentDistribution { mean, std: log_variance.clamp(-30.0, 20.0)?.affine(0.5, 0.0)?.exp()? })
     }
 
-    /// The UNet's latents `[B, h, w, 4]` -> `[B, H, W, 3]`, about -1..1, not clamped.
+    /// The UNet's latents `[B, h, w, 4]` -> `[B, H, W, 3]`, about -1..1, not clamped. In tiles on a GPU, if it has no memory
+    /// for the whole or the picture has more than [`WHOLE`] pixels; in smaller ones if it has none for those.
     ///
     /// # Errors
-    /// If the shape does not fit.
+    /// If the shape does not fit, or the memory not even a tile.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        let tape = &mut Tape::off();
-        let d = &self.decoder;
-        let latents = kernels::scale(&latents.to_device(&self.device)?, 1.0 / self.scale)?;
-        let h = d.post_quant.forward(&latents, Extra::default(), tape)?;
-        let mut h = d.middle.forward(&d.conv_in.forward(&h, Extra::default(), tape)?)?;
-        for step in &d.up {
-            h = match step {
-                Step::Block(block) => block.forward(&h)?,
-                Step::Resize(conv) => conv.forward(&kernels::upsample_nearest(&h)?, Extra::default(), tape)?,
-            };
+        let (batch, height, width, _) = latents.dims4()?;
+        let is_whole = self.device.is_cpu() || batch * height * width * self.factor() * self.factor() <= WHOLE;
+        let mut sides = is_whole.then_some(height.max(width)).into_iter().chain(SIDES);
+        let mut side = sides.next().unwrap_or_default();
+        loop {
+            match (self.decode_in_tiles(latents, side), sides.next()) {
+                (Err(error), Some(next)) if error.to_string().contains(OUT_OF_MEMORY) => side = next,
+                (decoded, _) => return decoded,
+            }
         }
-        d.conv_out.forward(&d.norm_out.forward(&h, tape)?, Extra::default(), tape)
+    }
+
+    /// [`Self::decode`] in tiles of `side` latents.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_in_tiles(&self, latents: &Tensor, side: usize) -> Result<Tensor> {
+        let (_, height, width, _) = latents.dims4()?;
+        let latents = kernels::scale(latents, 1.0 / self.scale)?;
+        if height.max(width) <= side {
+            return self.decoder.forward(&latents.to_device(&self.device)?);
+        }
+        tiles::tiled(&latents, side, (1, self.factor()), &self.device, |tile| self.decoder.forward(tile))
     }
 }
 
@@ -174,6 +185,22 @@ struct Encoder {
     quant: Projection,
 }
 
+impl Encoder {
+    /// `[B, H, W, 3]` -> means and logarithms of variances `[B, h, w, 8]`.
+    fn forward(&self, image: &Tensor) -> Result<Tensor> {
+        let tape = &mut Tape::off();
+        let mut h = self.conv_in.forward(image, Extra::default(), tape)?;
+        for step in &self.down {
+            h = match step {
+                Step::Block(block) => block.forward(h)?,
+                Step::Resize(conv) => conv.forward(&h, Extra::default(), tape)?,
+            };
+        }
+        let h = self.norm_out.forward(&self.middle.forward(h)?, tape)?;
+        self.quant.forward(&self.conv_out.forward(&h, Extra::default(), tape)?, Extra::default(), tape)
+    }
+}
+
 struct Decoder {
     post_quant: Projection,
     conv_in: Projection,
@@ -181,4 +208,20 @@ struct Decoder {
     up: Vec<Step>,
     norm_out: GroupNorm,
     conv_out: Projection,
+}
+
+impl Decoder {
+    /// Unscaled latents `[B, h, w, 4]` -> `[B, H, W, 3]`.
+    fn forward(&self, latents: &Tensor) -> Result<Tensor> {
+        let tape = &mut Tape::off();
+        let h = self.post_quant.forward(latents, Extra::default(), tape)?;
+        let mut h = self.middle.forward(self.conv_in.forward(&h, Extra::default(), tape)?)?;
+        for step in &self.up {
+            h = match step {
+                Step::Block(block) => block.forward(h)?,
+                Step::Resize(conv) => conv.forward(&kernels::upsample_nearest(&h)?, Extra::default(), tape)?,
+            };
+        }
+        self.conv_out.forward(&self.norm_out.forward(&h, tape)?, Extra::default(), tape)
+    }
 }

@@ -44,17 +44,11 @@ fn pointwise(gpu: &Gpu, base: &str, x: &Tensor, grad: Option<&Tensor>, f: Activa
 }
 
 /// As [`crate::activate`].
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn activate(gpu: &Gpu, x: &Tensor, f: Activation) -> Result<Tensor> {
     pointwise(gpu, "activate", x, None, f)
 }
 
 /// As [`crate::activate_backward`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn activate_backward(gpu: &Gpu, grad: &Tensor, x: &Tensor, f: Activation) -> Result<Tensor> {
     pointwise(gpu, "activate_backward", x, Some(grad), f)
 }
@@ -96,17 +90,11 @@ fn gated(gpu: &Gpu, base: &str, x: &Tensor, grad: Option<&Tensor>) -> Result<Ten
 }
 
 /// As [`crate::geglu`].
-///
-/// # Errors
-/// If the last axis is odd, or the type has no kernel.
 pub fn geglu(gpu: &Gpu, x: &Tensor) -> Result<Tensor> {
     gated(gpu, "geglu", x, None)
 }
 
 /// As [`crate::geglu_backward`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn geglu_backward(gpu: &Gpu, grad: &Tensor, x: &Tensor) -> Result<Tensor> {
     gated(gpu, "geglu_backward", x, Some(grad))
 }

@@ -25,9 +25,6 @@ struct Sum {
 }
 
 /// As [`crate::add_all`].
-///
-/// # Errors
-/// If there is none, or shapes, types or devices disagree.
 pub fn add_all(gpu: &Gpu, parts: &[&Tensor]) -> Result<Tensor> {
     let name = "add_all";
     let Some((first, rest)) = parts.split_first() else {
@@ -82,9 +79,6 @@ fn through(gpu: &Gpu, kernel: &str, from: &Tensor, to: &Tensor, factor: f64) -> 
 }
 
 /// As [`crate::scale`].
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn scale(gpu: &Gpu, x: &Tensor, factor: f64) -> Result<Tensor> {
     let out = gpu.empty(x.shape().clone(), x.dtype())?;
     through(gpu, &Gpu::named("scale", x.dtype())?, x, &out, factor)?;
@@ -92,17 +86,11 @@ pub fn scale(gpu: &Gpu, x: &Tensor, factor: f64) -> Result<Tensor> {
 }
 
 /// As [`crate::scale_in_place`].
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn scale_in_place(gpu: &Gpu, target: &Tensor, factor: f64) -> Result<()> {
     through(gpu, &Gpu::named("scale", target.dtype())?, target, target, factor)
 }
 
 /// As [`crate::accumulate`]; halves may also be added to f32.
-///
-/// # Errors
-/// If the shapes differ or the types have no kernel.
 pub fn accumulate(gpu: &Gpu, target: &Tensor, source: &Tensor) -> Result<()> {
     same_shape("accumulate", target, source)?;
     let kernel = match (target.dtype(), source.dtype()) {
@@ -114,9 +102,6 @@ pub fn accumulate(gpu: &Gpu, target: &Tensor, source: &Tensor) -> Result<()> {
 }
 
 /// `x` in another type.
-///
-/// # Errors
-/// If there is no kernel for the types.
 pub fn cast(gpu: &Gpu, x: &Tensor, dtype: DType) -> Result<Tensor> {
     if x.dtype() == dtype {
         return Ok(x.clone());
@@ -157,9 +142,6 @@ fn channels(gpu: &Gpu, base: &str, left: &Tensor, right: &Tensor, joined: &Tenso
 }
 
 /// As [`crate::concat_channels`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn concat_channels(gpu: &Gpu, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let ((rows, left), (rows_b, right)) = (rows_and_channels(a), rows_and_channels(b));
     if rows != rows_b || a.rank() != b.rank() {
@@ -175,9 +157,6 @@ pub fn concat_channels(gpu: &Gpu, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 /// As [`crate::split_channels`].
-///
-/// # Errors
-/// If `left` exceeds the last axis.
 pub fn split_channels(gpu: &Gpu, x: &Tensor, left: usize) -> Result<(Tensor, Tensor)> {
     let (_, width) = rows_and_channels(x);
     let Some(right) = width.checked_sub(left) else {
@@ -217,9 +196,6 @@ fn resize(gpu: &Gpu, base: &str, from: &Tensor, to: &Tensor, small: &Tensor) -> 
 }
 
 /// As [`crate::upsample_nearest`].
-///
-/// # Errors
-/// If the tensor has another rank.
 pub fn upsample_nearest(gpu: &Gpu, x: &Tensor) -> Result<Tensor> {
     let (batch, height, width, channels) = x.dims4()?;
     let out = gpu.empty((batch, 2 * height, 2 * width, channels), x.dtype())?;
@@ -228,9 +204,6 @@ pub fn upsample_nearest(gpu: &Gpu, x: &Tensor) -> Result<Tensor> {
 }
 
 /// As [`crate::upsample_nearest_backward`].
-///
-/// # Errors
-/// If the tensor has another rank or an odd size.
 pub fn upsample_nearest_backward(gpu: &Gpu, grad: &Tensor) -> Result<Tensor> {
     let (batch, height, width, channels) = grad.dims4()?;
     if height % 2 != 0 || width % 2 != 0 {
@@ -276,9 +249,6 @@ fn pick(gpu: &Gpu, base: &str, from: &Tensor, to: &Tensor, index: &[usize], leng
 }
 
 /// As [`crate::gather_rows`].
-///
-/// # Errors
-/// If an index leaves the tensor.
 pub fn gather_rows(gpu: &Gpu, x: &Tensor, index: &[usize]) -> Result<Tensor> {
     let (batch, length, channels) = x.dims3()?;
     let out = gpu.empty((batch, channels), x.dtype())?;
@@ -287,9 +257,6 @@ pub fn gather_rows(gpu: &Gpu, x: &Tensor, index: &[usize]) -> Result<Tensor> {
 }
 
 /// As [`crate::scatter_rows`].
-///
-/// # Errors
-/// If an index leaves the tensor.
 pub fn scatter_rows(gpu: &Gpu, grad: &Tensor, index: &[usize], length: usize) -> Result<Tensor> {
     let (batch, channels) = grad.dims2()?;
     let out = gpu.empty((batch, length, channels), grad.dtype())?;
@@ -298,9 +265,6 @@ pub fn scatter_rows(gpu: &Gpu, grad: &Tensor, index: &[usize], length: usize) ->
 }
 
 /// As [`crate::sum_space`].
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn sum_space(gpu: &Gpu, x: &Tensor) -> Result<Tensor> {
     columns::sums(gpu, x, None, x.dim(0)?, x.dtype())
 }

@@ -195,9 +195,6 @@ impl Plan {
 }
 
 /// As [`crate::attention`].
-///
-/// # Errors
-/// If shapes or types disagree, or there is no kernel for such heads.
 pub fn attention(
     gpu: &Gpu,
     q: &Tensor,
@@ -230,9 +227,6 @@ pub fn attention(
 }
 
 /// As [`crate::attention_backward`].
-///
-/// # Errors
-/// If shapes or types disagree, or there is no kernel for such heads.
 pub fn attention_backward(
     gpu: &Gpu,
     grad: &Tensor,

@@ -29,9 +29,6 @@ struct Totals {
 }
 
 /// Sums `x [..., C]`, or `x * y`, over the rows of each of `batch` samples: `[batch, C]` in `dtype`.
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn sums(gpu: &Gpu, x: &Tensor, y: Option<&Tensor>, batch: usize, dtype: DType) -> Result<Tensor> {
     let base = if y.is_some() { "column_products" } else { "column_sums" };
     let (rows, channels) = rows_and_channels(x);

@@ -11,6 +11,9 @@ use cudarc::driver::{
 /// The least compute capability that the kernels are made for: Turing, RTX 20.
 pub const LEAST_CAPABILITY: u32 = 75;
 
+/// The CUDA version that the kernels need of a driver: 580 speaks it.
+pub const LEAST_DRIVER: i32 = 13_000;
+
 /// What is known of a GPU before anything is allocated on it.
 #[derive(Clone, Debug, Default)]
 pub struct Description {
@@ -26,6 +29,20 @@ pub struct Description {
     pub multiprocessors: u32,
     /// Bytes of shared memory that a block may ask for.
     pub shared_limit: u32,
+    /// Whether it reads the processor's pageable memory itself, as Grace's do.
+    pub shares_pages: bool,
+}
+
+impl Description {
+    /// Whether the kernels run on it.
+    pub fn is_fit(&self) -> bool {
+        self.capability >= LEAST_CAPABILITY && self.driver >= LEAST_DRIVER
+    }
+}
+
+/// The number of the first GPU that the kernels run on; 0 if none is, whose opening says why.
+pub fn first_fit() -> usize {
+    describe().ok().and_then(|gpus| gpus.iter().position(Description::is_fit)).unwrap_or_default()
 }
 
 /// The GPUs of this machine, in the driver's order; why there are none if there is no driver.
@@ -59,5 +76,6 @@ fn description(handle: sys::CUdevice, driver: i32) -> Result<Description> {
         driver,
         multiprocessors: ask(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as u32,
         shared_limit: ask(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)? as u32,
+        shares_pages: ask(Attribute::CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS_USES_HOST_PAGE_TABLES)? != 0,
     })
 }

@@ -11,9 +11,6 @@ use crate::{
 use candle_core::{DType, Error};
 
 /// As [`crate::channel_product`], in f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn channel_product(gpu: &Gpu, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     same_shape("channel product", a, b)?;
     let (_, channels) = rows_and_channels(a);
@@ -61,17 +58,11 @@ fn affine(gpu: &Gpu, x: &Tensor, factor: Option<&Tensor>, init: Init) -> Result<
 }
 
 /// As [`crate::scale_channels`]; the factors are f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn scale_channels(gpu: &Gpu, x: &Tensor, factor: &Tensor) -> Result<Tensor> {
     affine(gpu, x, Some(factor), Init::default())
 }
 
 /// As [`crate::add_init`]; the bias is f32.
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn add_init(gpu: &Gpu, x: &Tensor, init: Init) -> Result<Tensor> {
     affine(gpu, x, None, init)
 }
@@ -88,9 +79,6 @@ struct Quotient {
 }
 
 /// `a / b` elementwise, in f32.
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn div(gpu: &Gpu, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     same_shape("division", a, b)?;
     let size = a.elem_count();
@@ -118,9 +106,6 @@ struct Norms {
 }
 
 /// As [`crate::row_norms`], in f32; so are `up` and `down`.
-///
-/// # Errors
-/// If shapes or types disagree, or the rank is too large for a block's memory.
 pub fn row_norms(gpu: &Gpu, weight: Weight, up: &Tensor, down: &Tensor, scale: f64) -> Result<Tensor> {
     let Weight::Plain(weight) = weight else {
         return Err(Error::Msg("DoRA wants a base of 16 or 32 bits on the GPU".into()));

@@ -11,9 +11,6 @@ pub const THREADS: u32 = 256;
 const WALKERS: usize = 320;
 
 /// The address of a tensor that has `count` elements of `dtype`: all that a kernel sees of it.
-///
-/// # Errors
-/// If it is another tensor, or does not lie on the GPU.
 pub fn address(operation: &str, tensor: &Tensor, dtype: DType, count: usize) -> Result<u64> {
     if tensor.gpu().is_none() || tensor.dtype() != dtype || tensor.elem_count() != count {
         return Err(Error::Msg(format!(
@@ -36,9 +33,6 @@ pub fn wide(channels: usize, run: usize, addresses: &[u64]) -> i32 {
 }
 
 /// The grid whose lanes take `run` of `count` elements each.
-///
-/// # Errors
-/// If there are more than lanes can be numbered.
 pub fn flat(operation: &str, count: usize, run: usize) -> Result<(u32, u32, u32)> {
     let blocks = count.div_ceil(run * THREADS as usize);
     if blocks > 1 << 23 {
@@ -48,18 +42,12 @@ pub fn flat(operation: &str, count: usize, run: usize) -> Result<(u32, u32, u32)
 }
 
 /// The grid whose lanes take a run each in rows of `channels`; no run crosses the end of a row.
-///
-/// # Errors
-/// As [`flat`].
 pub fn by_rows(operation: &str, rows: usize, channels: usize) -> Result<(u32, u32, u32)> {
     number(operation, channels)?;
     flat(operation, rows * channels.div_ceil(RUN), 1)
 }
 
 /// `value` as kernels hold it.
-///
-/// # Errors
-/// If it is too large.
 pub fn number(operation: &str, value: usize) -> Result<i32> {
     i32::try_from(value).map_err(|_| Error::Msg(format!("{operation}: {value} is more than a GPU kernel counts")))
 }
@@ -77,9 +65,6 @@ pub struct Split {
 
 impl Split {
     /// For `batch` samples of `rows` rows. By the shape alone, so that sums are the same on every GPU.
-    ///
-    /// # Errors
-    /// If there are too many.
     pub fn new(operation: &str, batch: usize, rows: usize, channels: usize, most_steps: usize) -> Result<Self> {
         /// Blocks that fill any GPU.
         const ENOUGH: usize = 1024;

@@ -24,9 +24,6 @@ struct Lookup {
 }
 
 /// As [`crate::embed`]; the new rows are f32.
-///
-/// # Errors
-/// If an id has no row, or shapes, types or devices disagree.
 pub fn embed(gpu: &Gpu, table: &Tensor, rows: Option<&Tensor>, positions: &Tensor, ids: &[u32]) -> Result<Tensor> {
     let name = "embedding";
     let ((length, channels), dtype) = (positions.dims2()?, positions.dtype());
@@ -72,9 +69,6 @@ struct Gradient {
 }
 
 /// As [`crate::embed_backward`]; `target` is f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn embed_backward(gpu: &Gpu, target: &Tensor, grad: &Tensor, ids: &[u32], vocabulary: usize) -> Result<()> {
     let name = "embed_backward";
     let (rows, channels) = target.dims2()?;

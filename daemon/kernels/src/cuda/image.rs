@@ -38,10 +38,11 @@ const SOURCES: &[(&str, &[u8])] = &sources! {
 
 /// The name of the file that fits this program: kernels and their callers change together.
 pub fn name() -> String {
-    // FNV-1a; it tells versions apart, nothing more.
+    // FNV-1a; it tells versions apart, nothing more. A checkout on Windows may end lines otherwise.
     let digest = SOURCES
         .iter()
         .flat_map(|(_, text)| text.iter())
+        .filter(|&&byte| byte != b'\r')
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("conceptd-kernels-{digest:016x}.fatbin.gz")
 }

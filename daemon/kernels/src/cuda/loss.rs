@@ -30,9 +30,6 @@ fn factors(of: &[f64]) -> [f32; SAMPLES] {
 }
 
 /// As [`crate::add_noise`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn add_noise(gpu: &Gpu, x: &Tensor, noise: &Tensor, signal_factor: &[f64], noise_factor: &[f64]) -> Result<Tensor> {
     let name = "add_noise";
     same_shape("noise", x, noise)?;
@@ -77,9 +74,6 @@ struct SquaredError {
 }
 
 /// As [`crate::weighted_squared_error`], in f32.
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn weighted_squared_error(
     gpu: &Gpu,
     prediction: &Tensor,

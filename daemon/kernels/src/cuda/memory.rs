@@ -53,10 +53,6 @@ impl Pool {
         self.usage.peak = self.usage.used;
     }
 
-    pub fn limit(&mut self, bytes: usize) {
-        self.usage.limit = bytes;
-    }
-
     /// Memory for `bytes`: the smallest free part that holds them. `idle` waits for the GPU.
     pub fn take(&mut self, bytes: usize, idle: impl FnOnce() -> Result<()>) -> Result<u64> {
         let bytes = bytes.max(1).next_multiple_of(GRAIN);

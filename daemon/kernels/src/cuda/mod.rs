@@ -3,23 +3,23 @@
 //! Nothing here is linked: `libcuda` is looked for when a GPU is asked for, and the kernels are a file beside the
 //! program, so that the same binary starts on machines with neither. No other library of CUDA's is used.
 
-pub mod activation;
-pub mod arrange;
-pub mod attention;
+pub(crate) mod activation;
+pub(crate) mod arrange;
+pub(crate) mod attention;
 mod columns;
 mod describe;
-pub mod dora;
+pub(crate) mod dora;
 mod elements;
-pub mod embedding;
+pub(crate) mod embedding;
 pub mod image;
-pub mod loss;
+pub(crate) mod loss;
 mod memory;
-pub mod norm;
-pub mod optimizer;
-pub mod product;
+pub(crate) mod norm;
+pub(crate) mod optimizer;
+pub(crate) mod product;
 mod slice;
 
-pub use describe::{Description, LEAST_CAPABILITY, describe};
+pub use describe::{Description, LEAST_CAPABILITY, LEAST_DRIVER, describe, first_fit};
 pub use memory::{OUT_OF_MEMORY, Usage};
 pub use slice::Slice;
 
@@ -92,8 +92,7 @@ impl Gpu {
         let device = device::get(ordinal as i32).map_err(failed("a GPU"))?;
         // SAFETY: `device` came from the driver; the context is released when the GPU is dropped.
         let context = unsafe { primary_ctx::retain(device) }.map_err(failed("opening the GPU"))?;
-        // SAFETY: as above.
-        unsafe { ctx::set_current(context) }.map_err(failed("opening the GPU"))?;
+        make_current(context).map_err(failed("opening the GPU"))?;
         let stream = stream::create(stream::StreamKind::NonBlocking).map_err(failed("opening the GPU"))?;
         // SAFETY: the image is a whole fat binary, as its name and digest say; the driver checks the rest.
         let module = unsafe { module::load_data(image.as_ptr().cast::<c_void>()) }.map_err(|error| {
@@ -199,6 +198,9 @@ impl Gpu {
 
     /// A kernel that may be launched with `shared` bytes of shared memory.
     fn function(&self, kernel: &str, shared: u32) -> Result<sys::CUfunction> {
+        if kernel.ends_with("_bf16") && self.capability() < 80 {
+            return Err(Error::Msg(format!("{kernel}: {} does not compute in bf16", self.0.description.name)));
+        }
         self.enter()?;
         let mut functions = lock(&self.0.functions);
         if let Some(&(function, allowed)) = functions.get(kernel)
@@ -220,14 +222,7 @@ impl Gpu {
 
     /// Makes the GPU's context current on this thread.
     fn enter(&self) -> Result<()> {
-        thread_local!(static CURRENT: Cell<usize> = const { Cell::new(0) });
-        let context = self.0.context as usize;
-        if CURRENT.get() != context {
-            // SAFETY: the context lives as long as `self`.
-            unsafe { ctx::set_current(self.0.context) }.map_err(failed("the GPU"))?;
-            CURRENT.set(context);
-        }
-        Ok(())
+        make_current(self.0.context).map_err(failed("the GPU"))
     }
 
     /// A tensor of whatever the memory holds.
@@ -265,9 +260,13 @@ impl Gpu {
         }
         let tensor = self.empty(shape, T::DTYPE)?;
         if !values.is_empty() {
-            // SAFETY: the tensor has room for just these; pageable memory is read before the call returns.
+            // SAFETY: the tensor has room for just these; the driver reads pageable memory before it returns, unless the
+            // GPU shares the processor's page tables: then we wait.
             unsafe { result::memcpy_htod_async(tensor.address(), values, self.0.stream) }
                 .map_err(failed("copying to the GPU"))?;
+            if self.0.description.shares_pages {
+                self.synchronize()?;
+            }
         }
         Ok(tensor)
     }
@@ -306,11 +305,6 @@ impl Gpu {
         lock(&self.0.pool).forget_peak();
     }
 
-    /// Lets no more than `bytes` be allocated in all.
-    pub fn limit_memory(&self, bytes: usize) {
-        lock(&self.0.pool).limit(bytes);
-    }
-
     fn give_back(&self, address: u64, bytes: usize) {
         lock(&self.0.pool).give(address, bytes);
     }
@@ -343,7 +337,7 @@ impl Drop for Opened {
     fn drop(&mut self) {
         // SAFETY: nothing uses the handles any more; what fails here has no one to be told.
         unsafe {
-            let _ = ctx::set_current(self.context);
+            let _ = make_current(self.context);
             let _ = stream::synchronize(self.stream);
             lock(&self.pool).release();
             let _ = module::unload(self.module);
@@ -351,6 +345,17 @@ impl Drop for Opened {
             let _ = primary_ctx::release(self.device);
         }
     }
+}
+
+/// Makes a context that lives current on this thread.
+fn make_current(context: sys::CUcontext) -> std::result::Result<(), DriverError> {
+    thread_local!(static CURRENT: Cell<usize> = const { Cell::new(0) });
+    if CURRENT.get() != context as usize {
+        // SAFETY: callers hold the context.
+        unsafe { ctx::set_current(context) }?;
+        CURRENT.set(context as usize);
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

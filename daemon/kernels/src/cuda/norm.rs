@@ -84,9 +84,6 @@ impl Group {
 }
 
 /// As [`crate::group_norm`].
-///
-/// # Errors
-/// If the channels do not divide into 32 groups, or shapes, types or devices disagree.
 pub fn group_norm(gpu: &Gpu, x: &Tensor, affine: &Affine, silu: bool) -> Result<(Tensor, Tensor)> {
     let (arguments, _partials) = grouped(gpu, x, affine, silu)?;
     let y = gpu.empty(x.shape().clone(), x.dtype())?;
@@ -101,9 +98,6 @@ pub fn group_norm(gpu: &Gpu, x: &Tensor, affine: &Affine, silu: bool) -> Result<
 }
 
 /// As [`crate::group_norm_backward`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn group_norm_backward(
     gpu: &Gpu,
     grad: &Tensor,
@@ -182,17 +176,11 @@ fn layer(gpu: &Gpu, base: &str, x: &Tensor, affine: &Affine, gradient: Option<(&
 }
 
 /// As [`crate::layer_norm`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn layer_norm(gpu: &Gpu, x: &Tensor, affine: &Affine) -> Result<Tensor> {
     layer(gpu, "layer_norm", x, affine, None)
 }
 
 /// As [`crate::layer_norm_backward`].
-///
-/// # Errors
-/// If shapes, types or devices disagree.
 pub fn layer_norm_backward(gpu: &Gpu, grad: &Tensor, x: &Tensor, affine: &Affine, residual: &Tensor) -> Result<Tensor> {
     layer(gpu, "layer_norm_backward", x, affine, Some((grad, residual)))
 }

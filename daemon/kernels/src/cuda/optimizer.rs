@@ -43,9 +43,6 @@ struct AdamWArguments {
 }
 
 /// As [`crate::adamw`], in f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn adamw(gpu: &Gpu, values: &Tensor, grads: &Tensor, first: &Tensor, second: &Tensor, rule: AdamW) -> Result<()> {
     let ([values, grads, first, second], size, wide) = flats("adamw", [values, grads, first, second])?;
     let power = i32::try_from(rule.step).unwrap_or(i32::MAX);
@@ -90,9 +87,6 @@ struct MomentsArguments {
 }
 
 /// As [`crate::prodigy_moments`], in f32; waits for the sums.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn prodigy_moments(
     gpu: &Gpu,
     values: &Tensor,
@@ -144,9 +138,6 @@ struct UpdateArguments {
 }
 
 /// As [`crate::prodigy_update`], in f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn prodigy_update(
     gpu: &Gpu,
     values: &Tensor,
@@ -181,17 +172,11 @@ fn sum(gpu: &Gpu, kernel: &str, x: &Tensor) -> Result<Tensor> {
 }
 
 /// As [`crate::absolute_sum`], in f32.
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn absolute_sum(gpu: &Gpu, x: &Tensor) -> Result<Tensor> {
     sum(gpu, "absolute_sum_f32", x)
 }
 
 /// As [`crate::squared_sum`], in f32.
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn squared_sum(gpu: &Gpu, x: &Tensor) -> Result<Tensor> {
     sum(gpu, "squared_sum_f32", x)
 }
@@ -234,9 +219,6 @@ struct Sign {
 }
 
 /// As [`crate::add_sign`], in f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn add_sign(gpu: &Gpu, grads: &Tensor, values: &Tensor, factor: f64) -> Result<()> {
     let ([grads, values], size, wide) = flats("add sign", [grads, values])?;
     let arguments = Sign { grads, values, size, wide, factor: factor as f32 };
@@ -255,9 +237,6 @@ struct Spread {
 }
 
 /// As [`crate::row_std`], in f32.
-///
-/// # Errors
-/// If the type has no kernel.
 pub fn row_std(gpu: &Gpu, table: &Tensor) -> Result<Tensor> {
     let rows = table.dim(0)?;
     let channels = table.elem_count() / rows.max(1);
@@ -288,9 +267,6 @@ struct Penalty {
 }
 
 /// As [`crate::std_penalty`], in f32.
-///
-/// # Errors
-/// If shapes or types disagree.
 pub fn std_penalty(gpu: &Gpu, rows: &Tensor, grads: &Tensor, mean: f64, variance: f64, factor: f64) -> Result<Tensor> {
     let (count, channels) = rows.dims2()?;
     same_shape("deviation penalty", rows, grads)?;

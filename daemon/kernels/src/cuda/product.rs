@@ -6,7 +6,7 @@ mod source;
 
 use source::{Divisor, Source, View, counted};
 
-pub use outer::{outer_add, outer_add_patches};
+pub use outer::outer_add_patches;
 
 use super::Gpu;
 use crate::{Init, Quantization, Quantized, Result, Tensor, Term, Window};
@@ -47,9 +47,6 @@ struct Weight {
 
 impl Weight {
     /// A matrix as the weight of activations of type `compute`.
-    ///
-    /// # Errors
-    /// If it is of no type that kernels read, or not on the GPU.
     fn of(weight: crate::Weight, compute: DType) -> Result<Self> {
         let tensor = match weight {
             crate::Weight::Plain(tensor) => tensor,
@@ -159,9 +156,6 @@ struct Arguments {
 }
 
 /// `init + sum_i scale_i A_i W_i` of shape `[batch, ..., columns]`, the terms' left matrices A_i `[rows, inner_i]`.
-///
-/// # Errors
-/// If shapes or types disagree, or the GPU has no memory.
 fn sum(gpu: &Gpu, shape: &[usize], side: Side, products: &[Product], init: Init) -> Result<Tensor> {
     let dtype = products
         .first()
@@ -260,9 +254,6 @@ fn with_channels(tensor: &Tensor, channels: usize) -> Vec<usize> {
 }
 
 /// [`crate::linear`] on the GPU.
-///
-/// # Errors
-/// As [`sum`].
 pub fn linear(gpu: &Gpu, terms: &[Term], init: Init) -> Result<Tensor> {
     let first = first(terms)?;
     let products = terms.iter().map(|term| Product::new(term, View::Rows)).collect::<Result<Vec<_>>>()?;
@@ -270,9 +261,6 @@ pub fn linear(gpu: &Gpu, terms: &[Term], init: Init) -> Result<Tensor> {
 }
 
 /// [`crate::linear_backward`] on the GPU.
-///
-/// # Errors
-/// As [`sum`].
 pub fn linear_backward(gpu: &Gpu, terms: &[Term], residual: Option<&Tensor>) -> Result<Tensor> {
     let first = first(terms)?;
     let channels = first.weight.cols();
@@ -282,9 +270,6 @@ pub fn linear_backward(gpu: &Gpu, terms: &[Term], residual: Option<&Tensor>) -> 
 }
 
 /// [`crate::convolve`] on the GPU.
-///
-/// # Errors
-/// As [`sum`].
 pub fn convolve(gpu: &Gpu, patches: &Term, window: Window, points: &[Term], init: Init) -> Result<Tensor> {
     let (batch, height, width, _) = patches.input.dims4()?;
     let shape = [batch, window.output(height), window.output(width), patches.weight.rows()];
@@ -296,9 +281,6 @@ pub fn convolve(gpu: &Gpu, patches: &Term, window: Window, points: &[Term], init
 }
 
 /// [`crate::convolve_backward`] on the GPU.
-///
-/// # Errors
-/// As [`sum`].
 pub fn convolve_backward(gpu: &Gpu, terms: &[Term], window: Window, height: usize, width: usize) -> Result<Tensor> {
     let first = first(terms)?;
     let channels = first.weight.cols() / window.taps();

@@ -25,11 +25,12 @@ pub async fn metrics(app: Data<App>) -> Answer {
 }
 
 /// `GET /v1/version`.
-pub async fn version() -> Answer {
+pub async fn version(app: Data<App>) -> Answer {
+    let device = crate::blocking(move || Ok(if app.room().1 { "cuda" } else { "cpu" })).await?;
     Ok(HttpResponse::Ok().json(VersionView {
         version: env!("CARGO_PKG_VERSION").into(),
         api: 1,
-        device: crate::DEVICE.into(),
+        device: device.into(),
     }))
 }
 

@@ -33,10 +33,10 @@ pub enum Turn {
     Stopping,
 }
 
-/// How a job shares the card: as it says, else as the daemon is set, else politely if there is a card to share.
+/// How a job shares the card: as it says, else as the daemon is set, else politely if there is a card to share. Blocks.
 pub fn of(app: &App, job: &Job) -> Courtesy {
-    let usual = if crate::DEVICE == "cpu" { Courtesy::Share } else { Courtesy::Polite };
-    job.request.courtesy.or(app.config.courtesy).unwrap_or(usual)
+    let usual = || if app.room().1 { Courtesy::Polite } else { Courtesy::Share };
+    job.request.courtesy.or(app.config.courtesy).unwrap_or_else(usual)
 }
 
 /// A host that can be asked, with its name for people.
@@ -60,7 +60,8 @@ fn drawing(app: &App) -> Result<Option<String>> {
 /// # Errors
 /// If the database refuses.
 pub async fn wait(app: &Arc<App>, job: &Job, wire: &mut UnboundedReceiver<Change>, again: bool) -> Result<Turn> {
-    if of(app, job) == Courtesy::Share {
+    let (asked, asking) = (app.clone(), job.clone());
+    if crate::blocking(move || Ok(of(&asked, &asking))).await? == Courtesy::Share {
         return Ok(Turn::Ours);
     }
     let mut told: Option<String> = None;

@@ -53,7 +53,7 @@ impl Bench {
         let torch = |name: &str, more: &[&str]| Contestant {
             name: name.into(),
             program: python.to_owned(),
-            arguments: of(&[&script], more),
+            arguments: of(&[&script, "--lora-compute", &self.lora_compute], more),
             lines: Vec::new(),
         };
         let ours = Contestant {

@@ -206,6 +206,6 @@ impl Outputs {
     }
 
     pub fn put_list(&mut self, name: &str, values: &[f64]) -> Result<()> {
-        self.put(name, &Tensor::from_slice(values, values.len(), &Device::Cpu)?)
+        self.put(name, &Tensor::from_vec(values.to_vec(), values.len(), &Device::Cpu)?)
     }
 }

@@ -54,18 +54,7 @@ fn tile(rows: usize, columns: usize, dtype: DType) -> &'static Tile {
     }
 }
 
-/// [`crate::outer_add`] on the GPU.
-///
-/// # Errors
-/// As [`outer_add_patches`].
-pub fn outer_add(gpu: &Gpu, target: &Tensor, a: &Tensor, b: &Tensor, scale: f64) -> Result<()> {
-    outer_add_patches(gpu, target, a, b, scale, Window::POINT)
-}
-
 /// [`crate::outer_add_patches`] on the GPU; the target is f32.
-///
-/// # Errors
-/// If shapes or types disagree, or the GPU has no memory.
 pub fn outer_add_patches(gpu: &Gpu, target: &Tensor, a: &Tensor, b: &Tensor, scale: f64, window: Window) -> Result<()> {
     let dtype = a.dtype();
     let rows = a.dims().last().copied().unwrap_or(1);

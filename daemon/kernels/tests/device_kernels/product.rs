@@ -1,56 +1,14 @@
 //! Products on the GPU give what they give on the CPU: every kind of weight, window, tile and split.
 
+use crate::pair::{Pair, assert_within, gpu, types};
 use candle_core::{DType, Result};
 use kernels::{
-    Device, Init, Quantization, Quantized, Tensor, Term, Weight, Window, cuda::Gpu, linear, linear_backward, outer_add,
-    outer_add_patches,
+    Init, Quantization, Quantized, Tensor, Term, Weight, Window, linear, linear_backward, outer_add, outer_add_patches,
 };
 
-const TYPES: [DType; 3] = [DType::F32, DType::BF16, DType::F16];
 const DOWN: Window = Window { kernel: 3, stride: 2, before: 1, after: 1 };
 const DOWN_UNEVEN: Window = Window { kernel: 3, stride: 2, before: 0, after: 1 };
 const FIVE: Window = Window { kernel: 5, stride: 3, before: 2, after: 1 };
-
-fn gpu() -> Gpu {
-    kernels::first_gpu().expect("a GPU")
-}
-
-/// Numbers from -1/2 to 1/2 times `factor`, the same on both devices: rounded to `dtype` on the GPU, f32 on the CPU.
-struct Pair {
-    host: Tensor,
-    device: Tensor,
-}
-
-fn pair(shape: &[usize], seed: usize, dtype: DType) -> Result<Pair> {
-    let count: usize = shape.iter().product();
-    let numbers: Vec<f32> = (0..count).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 1009.0 - 0.5).collect();
-    let rounded = Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(dtype)?;
-    Ok(Pair { host: rounded.to_dtype(DType::F32)?, device: rounded.to_device(&Device::Cuda(gpu()))? })
-}
-
-/// An f32 tensor on the GPU whose numbers `dtype` holds exactly, as trainable matrices are rounded where they are read.
-fn single(shape: &[usize], seed: usize, dtype: DType) -> Result<Pair> {
-    let host = pair(shape, seed, dtype)?.host;
-    Ok(Pair { device: host.to_device(&Device::Cuda(gpu()))?, host })
-}
-
-/// The largest difference, in units of the largest number; half a unit in the last place is what rounding alone gives.
-fn assert_same(device: &Tensor, host: &Tensor, dtype: DType, what: &str) -> Result<()> {
-    let (ours, right) = (device.host()?.to_dtype(DType::F32)?, host.host()?);
-    assert_eq!(ours.dims(), right.dims(), "{what}");
-    let largest = right.abs()?.max_all()?.to_scalar::<f32>()?;
-    // A NaN must not pass: max_all() skips it, the sum does not.
-    let difference = (ours - right)?.abs()?;
-    let error = difference.max_all()?.to_scalar::<f32>()? / largest;
-    let allowed = match dtype {
-        DType::F32 => 1e-5,
-        DType::BF16 => 1.0 / 250.0,
-        _ => 1.0 / 2000.0,
-    };
-    println!("{what} {dtype:?}: {error:e}");
-    assert!(error <= allowed && difference.sum_all()?.to_scalar::<f32>()?.is_finite(), "{what} {dtype:?}: {error:e}");
-    Ok(())
-}
 
 #[test]
 #[ignore = "needs a GPU or the emulator"]
@@ -58,13 +16,14 @@ fn linear_maps_are_those_of_the_cpu() -> Result<()> {
     // Ragged and even, wide and thin, short and long; odd channels, which are read one by one.
     let shapes =
         [(300, 320, 200), (1, 64, 72), (154, 1280, 16), (70, 63, 45), (2, 1280, 320), (257, 96, 136), (600, 40, 4)];
-    for dtype in TYPES {
+    for dtype in types() {
         for (rows, inner, columns) in shapes {
             for rank in [4, 16, 36] {
-                let (x, w) = (pair(&[2, rows, inner], 1, dtype)?, pair(&[columns, inner], 2, dtype)?);
-                let (p, up) = (pair(&[2, rows, rank], 3, dtype)?, single(&[columns, rank], 4, dtype)?);
-                let bias = single(&[columns], 5, DType::F32)?;
-                let (sample, residual) = (pair(&[2, columns], 6, dtype)?, pair(&[2, rows, columns], 7, dtype)?);
+                let (x, w) = (Pair::new(&[2, rows, inner], 1, dtype)?, Pair::new(&[columns, inner], 2, dtype)?);
+                let (p, up) = (Pair::new(&[2, rows, rank], 3, dtype)?, Pair::single(&[columns, rank], 4, dtype)?);
+                let bias = Pair::single(&[columns], 5, DType::F32)?;
+                let (sample, residual) =
+                    (Pair::new(&[2, columns], 6, dtype)?, Pair::new(&[2, rows, columns], 7, dtype)?);
                 let run = |pick: fn(&Pair) -> &Tensor, full: bool| {
                     let terms = [
                         Term { input: pick(&x), weight: pick(&w).into(), scale: 1.0 },
@@ -79,7 +38,7 @@ fn linear_maps_are_those_of_the_cpu() -> Result<()> {
                 };
                 for full in [false, true] {
                     let what = format!("linear {rows} x {inner} x {columns}, rank {rank}, {full}");
-                    assert_same(&run(|p| &p.device, full)?, &run(|p| &p.host, full)?, dtype, &what)?;
+                    assert_within(&run(|p| &p.device, full)?, &run(|p| &p.host, full)?, dtype, &what)?;
                 }
             }
         }
@@ -90,16 +49,20 @@ fn linear_maps_are_those_of_the_cpu() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn input_gradients_of_linear_maps_are_those_of_the_cpu() -> Result<()> {
-    for dtype in TYPES {
+    for dtype in types() {
         for (rows, outs, inner) in
             [(300, [320, 64, 40], 200), (70, [63, 31, 45], 45), (3, [640, 320, 320], 1000), (130, [96, 8, 16], 16)]
         {
-            let residual = pair(&[rows, inner], 1, dtype)?;
+            let residual = Pair::new(&[rows, inner], 1, dtype)?;
             let parts = outs.iter().enumerate().map(|(i, &out)| {
-                let (dy, w) = (pair(&[rows, out], 10 + i, dtype)?, pair(&[out, inner], 20 + i, dtype)?);
+                let (dy, w) = (Pair::new(&[rows, out], 10 + i, dtype)?, Pair::new(&[out, inner], 20 + i, dtype)?);
                 Ok([
                     (dy, w, 1.0),
-                    (pair(&[rows, 16], 30 + i, dtype)?, single(&[16, inner], 40 + i, dtype)?, 0.5 + i as f64),
+                    (
+                        Pair::new(&[rows, 16], 30 + i, dtype)?,
+                        Pair::single(&[16, inner], 40 + i, dtype)?,
+                        0.5 + i as f64,
+                    ),
                 ])
             });
             let parts = parts.collect::<Result<Vec<_>>>()?;
@@ -113,7 +76,7 @@ fn input_gradients_of_linear_maps_are_those_of_the_cpu() -> Result<()> {
             };
             for beside in [false, true] {
                 let what = format!("linear backward {rows} x {outs:?} x {inner}, {beside}");
-                assert_same(&run(|p| &p.device, beside)?, &run(|p| &p.host, beside)?, dtype, &what)?;
+                assert_within(&run(|p| &p.device, beside)?, &run(|p| &p.host, beside)?, dtype, &what)?;
             }
         }
     }
@@ -123,19 +86,20 @@ fn input_gradients_of_linear_maps_are_those_of_the_cpu() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn convolutions_and_their_gradients_are_those_of_the_cpu() -> Result<()> {
-    for dtype in TYPES {
+    for dtype in types() {
         for window in [Window::SAME3, DOWN, DOWN_UNEVEN, FIVE, Window::POINT] {
             for (height, width, inner, out) in
                 [(13, 10, 40, 72), (16, 16, 4, 64), (8, 11, 64, 4), (9, 7, 7, 5), (12, 12, 128, 32)]
             {
                 let taps = window.kernel * window.kernel;
                 let (high, wide) = (window.output(height), window.output(width));
-                let x = pair(&[2, height, width, inner], 1, dtype)?;
-                let w = pair(&[out, taps * inner], 2, dtype)?;
-                let down = single(&[16, taps * inner], 3, dtype)?;
-                let (p, up) = (pair(&[2, high, wide, 16], 4, dtype)?, single(&[out, 16], 5, dtype)?);
-                let (bias, sample) = (single(&[out], 6, DType::F32)?, pair(&[2, out], 7, dtype)?);
-                let (dy, residual) = (pair(&[2, high, wide, out], 8, dtype)?, pair(&[2, high, wide, out], 9, dtype)?);
+                let x = Pair::new(&[2, height, width, inner], 1, dtype)?;
+                let w = Pair::new(&[out, taps * inner], 2, dtype)?;
+                let down = Pair::single(&[16, taps * inner], 3, dtype)?;
+                let (p, up) = (Pair::new(&[2, high, wide, 16], 4, dtype)?, Pair::single(&[out, 16], 5, dtype)?);
+                let (bias, sample) = (Pair::single(&[out], 6, DType::F32)?, Pair::new(&[2, out], 7, dtype)?);
+                let (dy, residual) =
+                    (Pair::new(&[2, high, wide, out], 8, dtype)?, Pair::new(&[2, high, wide, out], 9, dtype)?);
                 let what = format!("{window:?} {height} x {width} x {inner} to {out}");
                 let forward = |pick: fn(&Pair) -> &Tensor| {
                     let init = Init {
@@ -147,7 +111,7 @@ fn convolutions_and_their_gradients_are_those_of_the_cpu() -> Result<()> {
                     let point = Term { input: pick(&p), weight: pick(&up).into(), scale: 0.5 };
                     kernels::convolve(&patches, window, &[point], init)
                 };
-                assert_same(&forward(|p| &p.device)?, &forward(|p| &p.host)?, dtype, &what)?;
+                assert_within(&forward(|p| &p.device)?, &forward(|p| &p.host)?, dtype, &what)?;
                 let backward = |pick: fn(&Pair) -> &Tensor| {
                     let terms = [
                         Term { input: pick(&dy), weight: pick(&w).into(), scale: 1.0 },
@@ -155,7 +119,7 @@ fn convolutions_and_their_gradients_are_those_of_the_cpu() -> Result<()> {
                     ];
                     kernels::convolve_backward(&terms, window, height, width)
                 };
-                assert_same(&backward(|p| &p.device)?, &backward(|p| &p.host)?, dtype, &format!("backward {what}"))?;
+                assert_within(&backward(|p| &p.device)?, &backward(|p| &p.host)?, dtype, &format!("backward {what}"))?;
             }
         }
     }
@@ -165,13 +129,13 @@ fn convolutions_and_their_gradients_are_those_of_the_cpu() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn outer_products_are_those_of_the_cpu() -> Result<()> {
-    let close = |device: &Tensor, host: &Tensor, what: &str| assert_same(device, host, DType::F32, what);
-    for dtype in TYPES {
+    let close = |device: &Tensor, host: &Tensor, what: &str| assert_within(device, host, DType::F32, what);
+    for dtype in types() {
         for (positions, n, k) in
             [(3000, 16, 320), (77, 320, 16), (1000, 64, 200), (600, 200, 64), (50, 5, 9), (1, 128, 128), (700, 33, 31)]
         {
-            let (a, b) = (pair(&[positions, n], 1, dtype)?, pair(&[positions, k], 2, dtype)?);
-            let target = single(&[n, k], 3, DType::F32)?;
+            let (a, b) = (Pair::new(&[positions, n], 1, dtype)?, Pair::new(&[positions, k], 2, dtype)?);
+            let target = Pair::single(&[n, k], 3, DType::F32)?;
             outer_add(&target.host, &a.host, &b.host, 0.5)?;
             outer_add(&target.device, &a.device, &b.device, 0.5)?;
             close(&target.device, &target.host, &format!("outer {positions} x {n} x {k}, {dtype:?}"))?;
@@ -179,9 +143,9 @@ fn outer_products_are_those_of_the_cpu() -> Result<()> {
         for window in [Window::SAME3, DOWN, DOWN_UNEVEN, FIVE] {
             for (height, width, inner, rank) in [(24, 20, 40, 16), (9, 7, 7, 5), (16, 16, 4, 64), (8, 8, 64, 128)] {
                 let taps = window.kernel * window.kernel;
-                let a = pair(&[3, window.output(height), window.output(width), rank], 1, dtype)?;
-                let b = pair(&[3, height, width, inner], 2, dtype)?;
-                let target = single(&[rank, taps * inner], 3, DType::F32)?;
+                let a = Pair::new(&[3, window.output(height), window.output(width), rank], 1, dtype)?;
+                let b = Pair::new(&[3, height, width, inner], 2, dtype)?;
+                let target = Pair::single(&[rank, taps * inner], 3, DType::F32)?;
                 outer_add_patches(&target.host, &a.host, &b.host, 1.0, window)?;
                 outer_add_patches(&target.device, &a.device, &b.device, 1.0, window)?;
                 close(
@@ -197,9 +161,9 @@ fn outer_products_are_those_of_the_cpu() -> Result<()> {
 
 /// A quantized matrix on the GPU, and the numbers that kernels of `dtype` make of it, in f32.
 fn quantized(kind: Quantization, rows: usize, columns: usize, dtype: DType) -> Result<(Quantized, Tensor)> {
-    let packed = Quantized::new(&single(&[rows, columns], 9, DType::F32)?.host, kind)?;
+    let packed = Quantized::new(&Pair::single(&[rows, columns], 9, DType::F32)?.host, kind)?;
     let wide = packed.widen()?.to_dtype(dtype)?.to_dtype(DType::F32)?;
-    Ok((packed.to_device(&Device::Cuda(gpu()))?, wide))
+    Ok((packed.to_device(&gpu())?, wide))
 }
 
 fn term<'a>(input: &'a Tensor, weight: Weight<'a>, scale: f64) -> Term<'a> {
@@ -209,32 +173,32 @@ fn term<'a>(input: &'a Tensor, weight: Weight<'a>, scale: f64) -> Term<'a> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn quantized_weights_are_widened_where_they_are_read() -> Result<()> {
-    for dtype in TYPES {
+    for dtype in types() {
         for kind in [Quantization::Int8, Quantization::Nf4] {
             for (rows, inner, columns) in [(300, 320, 200), (70, 63, 45), (3, 1280, 320), (130, 128, 32)] {
                 let (packed, wide) = quantized(kind, columns, inner, dtype)?;
-                let (x, dy) = (pair(&[rows, inner], 1, dtype)?, pair(&[rows, columns], 2, dtype)?);
-                let (p, up) = (pair(&[rows, 16], 3, dtype)?, single(&[columns, 16], 4, dtype)?);
+                let (x, dy) = (Pair::new(&[rows, inner], 1, dtype)?, Pair::new(&[rows, columns], 2, dtype)?);
+                let (p, up) = (Pair::new(&[rows, 16], 3, dtype)?, Pair::single(&[columns, 16], 4, dtype)?);
                 let what = format!("{kind:?} {rows} x {inner} x {columns}");
                 let terms = [term(&x.device, (&packed).into(), 1.0), term(&p.device, (&up.device).into(), 0.5)];
                 let right = [term(&x.host, (&wide).into(), 1.0), term(&p.host, (&up.host).into(), 0.5)];
                 let (ours, right) = (linear(&terms, Init::default())?, linear(&right, Init::default())?);
-                assert_same(&ours, &right, dtype, &what)?;
+                assert_within(&ours, &right, dtype, &what)?;
                 let ours = linear_backward(&[term(&dy.device, (&packed).into(), 1.5)], None)?;
                 let right = linear_backward(&[term(&dy.host, (&wide).into(), 1.5)], None)?;
-                assert_same(&ours, &right, dtype, &format!("backward {what}"))?;
+                assert_within(&ours, &right, dtype, &format!("backward {what}"))?;
             }
             // Under a window, through both sides.
-            let (x, (packed, wide)) = (pair(&[1, 10, 9, 64], 1, dtype)?, quantized(kind, 40, 9 * 64, dtype)?);
+            let (x, (packed, wide)) = (Pair::new(&[1, 10, 9, 64], 1, dtype)?, quantized(kind, 40, 9 * 64, dtype)?);
             let forward =
                 |x: &Tensor, weight| kernels::convolve(&term(x, weight, 1.0), Window::SAME3, &[], Init::default());
             let (ours, right) = (forward(&x.device, (&packed).into())?, forward(&x.host, (&wide).into())?);
-            assert_same(&ours, &right, dtype, &format!("{kind:?} convolution"))?;
-            let dy = pair(&[1, 10, 9, 40], 2, dtype)?;
+            assert_within(&ours, &right, dtype, &format!("{kind:?} convolution"))?;
+            let dy = Pair::new(&[1, 10, 9, 40], 2, dtype)?;
             let backward =
                 |dy: &Tensor, weight| kernels::convolve_backward(&[term(dy, weight, 1.0)], Window::SAME3, 10, 9);
             let (ours, right) = (backward(&dy.device, (&packed).into())?, backward(&dy.host, (&wide).into())?);
-            assert_same(&ours, &right, dtype, &format!("{kind:?} convolution backward"))?;
+            assert_within(&ours, &right, dtype, &format!("{kind:?} convolution backward"))?;
         }
     }
     Ok(())

@@ -1,32 +1,8 @@
 //! Attention on the GPU gives what it gives on the CPU: every depth of heads, whole and ragged tiles, few keys, causal.
 
+use crate::pair::{Pair, types};
 use candle_core::{DType, Result};
-use kernels::{Attended, Device, Tensor, attention, attention_backward};
-
-const TYPES: [DType; 3] = [DType::F32, DType::BF16, DType::F16];
-
-fn gpu() -> Device {
-    Device::Cuda(kernels::first_gpu().expect("a GPU"))
-}
-
-/// Numbers like noise, the same on both devices: of `dtype` on the GPU, f32 on the CPU.
-struct Pair {
-    host: Tensor,
-    device: Tensor,
-}
-
-fn pair(shape: [usize; 3], seed: u32, dtype: DType, size: f32) -> Result<Pair> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
-    let mut number = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as f32 / u32::MAX as f32 - 0.5
-    };
-    let numbers: Vec<f32> = (0..shape.iter().product()).map(|_| size * (number() + number() + number())).collect();
-    let rounded = Tensor::from_vec(numbers, &shape, &Device::Cpu)?.to_dtype(dtype)?;
-    Ok(Pair { host: rounded.to_dtype(DType::F32)?, device: rounded.to_device(&gpu())? })
-}
+use kernels::{Attended, Tensor, attention, attention_backward};
 
 /// The root of the mean squared difference, in units of the root mean square. Probabilities and their gradients are
 /// rounded to `dtype` before they are multiplied, as well as the result.
@@ -63,8 +39,10 @@ fn check(case: &Case, dtype: DType) -> Result<()> {
     let width = heads * depth;
     // Where few keys take all, gradients of scores are small differences of rounded numbers.
     let slack = (size / 4.0).max(1.0);
-    let (q, k) = (pair([batch, queries, width], 1, dtype, size)?, pair([batch, keys, width], 2, dtype, 2.0)?);
-    let (v, grad) = (pair([batch, keys, width], 3, dtype, 2.0)?, pair([batch, queries, width], 4, dtype, 2.0)?);
+    let (q, k) =
+        (Pair::sized(&[batch, queries, width], 1, dtype, size)?, Pair::sized(&[batch, keys, width], 2, dtype, 2.0)?);
+    let (v, grad) =
+        (Pair::sized(&[batch, keys, width], 3, dtype, 2.0)?, Pair::sized(&[batch, queries, width], 4, dtype, 2.0)?);
     let run = |pick: fn(&Pair) -> &Tensor| {
         let (q, k, v, grad) = (pick(&q), pick(&k), pick(&v), pick(&grad));
         let (o, log_sums) = attention(q, k, v, heads, causal)?;
@@ -83,7 +61,7 @@ fn check(case: &Case, dtype: DType) -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn every_depth_is_that_of_the_cpu() -> Result<()> {
-    for dtype in TYPES {
+    for dtype in types() {
         let depths = if dtype == DType::F32 { &[8, 40, 80, 192][..] } else { &[16, 24, 40, 64, 80, 160, 192] };
         for &depth in depths {
             check(&Case { batch: 2, heads: 2, queries: 131, keys: 131, depth, causal: false, size: 2.0 }, dtype)?;
@@ -99,7 +77,7 @@ fn every_depth_is_that_of_the_cpu() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn large_blocks_and_whole_tiles_are_those_of_the_cpu() -> Result<()> {
-    for dtype in TYPES {
+    for dtype in types() {
         // Enough queries for blocks of 128 on the emulated GPU; a GPU proper takes blocks of 64 for so few.
         for (depth, queries, keys) in [(64, 256, 128), (64, 300, 154), (40, 256, 64), (48, 130, 50)] {
             check(&Case { batch: 2, heads: 3, queries, keys, depth, causal: false, size: 2.0 }, dtype)?;
@@ -113,7 +91,7 @@ fn large_blocks_and_whole_tiles_are_those_of_the_cpu() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn sharp_attention_stays_finite() -> Result<()> {
-    for dtype in TYPES {
+    for dtype in types() {
         for depth in [64, 512] {
             check(&Case { batch: 1, heads: 1, queries: 5, keys: 154, depth, causal: false, size: 16.0 }, dtype)?;
         }
@@ -124,7 +102,10 @@ fn sharp_attention_stays_finite() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn the_same_inputs_give_the_same_bytes() -> Result<()> {
-    let (q, k) = (pair([1, 200, 128], 1, DType::BF16, 2.0)?.device, pair([1, 77, 128], 2, DType::BF16, 2.0)?.device);
+    let (q, k) = (
+        Pair::sized(&[1, 200, 128], 1, DType::F16, 2.0)?.device,
+        Pair::sized(&[1, 77, 128], 2, DType::F16, 2.0)?.device,
+    );
     let run = || {
         let (o, log_sums) = attention(&q, &k, &k, 2, false)?;
         let attended = Attended { q: &q, k: &k, v: &k, o: &o, log_sums: &log_sums };
@@ -139,13 +120,16 @@ fn the_same_inputs_give_the_same_bytes() -> Result<()> {
 #[test]
 #[ignore = "needs a GPU or the emulator"]
 fn what_does_not_fit_is_an_error() -> Result<()> {
-    let of = |shape, dtype| Ok::<_, candle_core::Error>(pair(shape, 1, dtype, 1.0)?.device);
-    let (q, k) = (of([1, 20, 64], DType::BF16)?, of([1, 30, 64], DType::BF16)?);
+    let of = |shape: &[usize], dtype| Ok::<_, candle_core::Error>(Pair::sized(shape, 1, dtype, 1.0)?.device);
+    let (q, k) = (of(&[1, 20, 64], DType::BF16)?, of(&[1, 30, 64], DType::BF16)?);
     assert!(attention(&q, &k, &k, 1, false).is_ok());
     assert!(attention(&q, &k, &k, 1, true).is_err(), "causal with more keys than queries");
     assert!(attention(&q, &k, &k, 3, false).is_err(), "64 columns are no three heads");
     assert!(attention(&q, &k, &k, 16, false).is_err(), "heads of four columns");
-    assert!(attention(&q, &of([1, 30, 64], DType::F16)?, &k, 1, false).is_err(), "types differ");
-    assert!(attention(&q, &pair([1, 30, 64], 1, DType::BF16, 1.0)?.host, &k, 1, false).is_err(), "devices differ");
+    assert!(attention(&q, &of(&[1, 30, 64], DType::F16)?, &k, 1, false).is_err(), "types differ");
+    assert!(
+        attention(&q, &Pair::sized(&[1, 30, 64], 1, DType::BF16, 1.0)?.host, &k, 1, false).is_err(),
+        "devices differ"
+    );
     Ok(())
 }
