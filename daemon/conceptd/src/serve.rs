@@ -8,14 +8,12 @@ use crate::{
 use clap::Args;
 use protocol::LoginLink;
 use serde_json::{Value, json};
-use server::{Config, Home, Layered};
+use server::{Home, Layered};
 use std::{
     io::{IsTerminal, Write},
     net::IpAddr,
     path::PathBuf,
 };
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::EnvFilter;
 
 /// Where everything lies.
 #[derive(Args, Clone, Default)]
@@ -102,7 +100,7 @@ impl Serve {
     pub fn run(self) -> Result<(), Failure> {
         let home = self.home.home();
         let settings = settings(&home, &self.flags)?;
-        listen_to_logs(&home, &settings.config)?;
+        server::keep_log(&home, &settings.config)?;
         interrupt::listen()?;
         let ready = |beacon: &server::Beacon, link: &str| {
             let mut out = std::io::stdout();
@@ -155,18 +153,6 @@ impl Open {
         }
         Ok(())
     }
-}
-
-/// Logs are lines of JSON in files that begin anew each day; a week of them is kept.
-fn listen_to_logs(home: &Home, config: &Config) -> anyhow::Result<()> {
-    const KEPT: usize = 7;
-    let folder = home.path().join("logs");
-    server::platform::make_private_folder(&folder)?;
-    let daily = RollingFileAppender::builder().rotation(Rotation::DAILY).max_log_files(KEPT);
-    let file = daily.filename_prefix("conceptd").filename_suffix("jsonl").build(folder)?;
-    let filter = EnvFilter::try_new(&config.log)?;
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(file).init();
-    Ok(())
 }
 
 #[derive(Args)]
