@@ -195,7 +195,7 @@ impl<'a> Ladder<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diffusion::Family;
+    use diffusion::{Family, plan::weight_bytes};
     use protocol::{Mode, Parameters};
 
     const GIB: u64 = 1 << 30;
@@ -244,6 +244,17 @@ mod tests {
         assert_eq!(halves / 10_000_000, 677);
         assert!((0.51..0.55).contains(&(eight as f64 / halves as f64)), "{eight} of {halves}");
         assert!((0.28..0.34).contains(&(four as f64 / halves as f64)), "{four} of {halves}");
+    }
+
+    #[test]
+    fn text_encoders_that_leave_before_the_first_step_are_counted_while_they_load() {
+        let architecture = Architecture::published(Family::Sdxl);
+        let asked = Parameters { token_count: Some(0), resolution: Some(512), ..Parameters::default() };
+        let plan = plan(&architecture, &asked);
+        let rung = Ladder::new(&plan, &architecture, 1, true).rung(MemoryLevel::SinglePicture);
+        let weights = weight_bytes(&architecture, &Storage::GPU);
+        assert_eq!(rung.need.text, 0);
+        assert_eq!(rung.peak as usize, weights.unet + weights.text + rung.need.trainables + REST_OF_GPU);
     }
 
     #[test]

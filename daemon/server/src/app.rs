@@ -55,7 +55,7 @@ pub struct App {
     pub(crate) installing: Mutex<()>,
     stop: watch::Sender<bool>,
     memory_budget: u64,
-    /// What trainings may take on the graphics card, once that was asked for and answered.
+    /// What trainings may take on the graphics card, once that was asked for.
     card: OnceLock<Option<u64>>,
 }
 
@@ -103,12 +103,9 @@ impl App {
     pub(crate) fn room(&self) -> (u64, bool) {
         let on_card = match self.config.device {
             Device::Cpu => None,
-            Device::Auto | Device::Cuda => self.card.get().copied().or_else(|| {
-                let answer = card::room(&self.program)?;
-                Some(*self.card.get_or_init(|| answer))
-            }),
+            Device::Auto | Device::Cuda => *self.card.get_or_init(|| card::room(&self.program)),
         };
-        on_card.flatten().map_or((self.memory_budget, false), |room| (room, true))
+        on_card.map_or((self.memory_budget, false), |room| (room, true))
     }
 
     /// Finds a document without holding up whoever else answers.

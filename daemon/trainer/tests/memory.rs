@@ -138,6 +138,7 @@ fn most<T>(work: impl FnOnce() -> diffusion::Result<T>) -> usize {
 fn a_model_weighs_what_is_said_beforehand() {
     let _alone = ALONE.lock();
     for architecture in [synthetic::tiny_xl(), synthetic::tiny_15()] {
+        let mut plain = None;
         for quantized in [None, Some(Quantization::Int8), Some(Quantization::Nf4)] {
             let case = Case {
                 architecture: architecture.clone(),
@@ -154,6 +155,9 @@ fn a_model_weighs_what_is_said_beforehand() {
             let beside = weighed - stated;
             println!("{name} {quantized:?}: {stated} bytes of {weighed}");
             assert!(beside < 800_000, "{name} {quantized:?}: {stated} bytes were stated, {weighed} are there");
+            // What lies beside is the same however matrices are stored, to a few bytes of each.
+            let usual: usize = *plain.get_or_insert(beside);
+            assert!(beside.abs_diff(usual) < 100_000, "{name} {quantized:?}: {beside} bytes beside, {usual} unpacked");
             drop(model);
         }
     }

@@ -17,7 +17,7 @@ mod tidy;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,15 +32,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Compute the outputs of a golden case and write them to a file.
-    Parity {
-        /// The case.
-        case: PathBuf,
-        /// Where the outputs go.
-        out: PathBuf,
-        /// On the first GPU, in f32 as on the CPU.
-        #[arg(long)]
-        cuda: bool,
-    },
+    Parity(parity::Parity),
     /// Say what a training step has to do, by part: operations, bytes, and the floors that follow.
     Account(account::Account),
     /// Time training steps on random weights and print one line of JSON; beside PyTorch's, a table.
@@ -83,7 +75,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Parity { case, out, cuda } => parity::run(&case, &out, cuda),
+        Command::Parity(parity) => parity.run(),
         Command::Account(account) => account.run(),
         Command::Bench(bench) => bench.run(),
         Command::CudaBuild(build) => build.run(),

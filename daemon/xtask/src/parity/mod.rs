@@ -6,6 +6,7 @@ mod train;
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use case::{Case, Outputs};
+use clap::Args;
 use diffusion::{
     Conditioning, TextEncoder, UNet,
     layer::{Precision, Tape},
@@ -15,27 +16,48 @@ use diffusion::{
     tensorfile,
     tokenizer::{Tokenizer, replace_placeholder},
 };
-use std::{collections::BTreeMap, path::Path};
+use kernels::Quantization;
+use std::{collections::BTreeMap, path::PathBuf};
 
-/// Computes the `out.*` tensors of the case file and writes them to `out`.
-pub fn run(case: &Path, out: &Path, cuda: bool) -> Result<()> {
-    let device = if cuda { kernels::Device::cuda(0)? } else { kernels::Device::Cpu };
-    let case = Case::open(case, Precision { device, ..Precision::f32() })?;
-    let mut outputs = Outputs::default();
-    match case.kind.as_str() {
-        "tokenize" => tokenize(&case, &mut outputs)?,
-        "clip" => clip(&case, &mut outputs)?,
-        "vae_encode" => vae_encode(&case, &mut outputs)?,
-        "vae_decode" => vae_decode(&case, &mut outputs)?,
-        "unet" => unet(&case, &mut outputs)?,
-        "sample" => sample(&case, &mut outputs)?,
-        "lora_grad" => train::gradients(&case, &mut outputs)?,
-        "train" | "train_prodigy" => train::run(&case, &mut outputs)?,
-        "export" => export(&case, &mut outputs)?,
-        other => bail!("unknown kind of case `{other}`"),
+#[derive(Args)]
+pub struct Parity {
+    /// The case.
+    case: PathBuf,
+    /// Where the outputs go.
+    out: PathBuf,
+    /// On the first GPU, in f32 as on the CPU.
+    #[arg(long)]
+    cuda: bool,
+    /// Blocks run again backward.
+    #[arg(long)]
+    recompute: bool,
+    /// Frozen matrices in 8 bits.
+    #[arg(long)]
+    int8: bool,
+}
+
+impl Parity {
+    /// Computes the `out.*` tensors of the case file and writes them.
+    pub fn run(&self) -> Result<()> {
+        let device = if self.cuda { kernels::Device::cuda(0)? } else { kernels::Device::Cpu };
+        let quantized = self.int8.then_some(Quantization::Int8);
+        let case = Case::open(&self.case, Precision { device, quantized, ..Precision::f32() })?;
+        let mut outputs = Outputs::default();
+        match case.kind.as_str() {
+            "tokenize" => tokenize(&case, &mut outputs)?,
+            "clip" => clip(&case, &mut outputs)?,
+            "vae_encode" => vae_encode(&case, &mut outputs)?,
+            "vae_decode" => vae_decode(&case, &mut outputs)?,
+            "unet" => unet(&case, &mut outputs)?,
+            "sample" => sample(&case, &mut outputs)?,
+            "lora_grad" => train::gradients(&case, self.recompute, &mut outputs)?,
+            "train" | "train_prodigy" => train::run(&case, self.recompute, &mut outputs)?,
+            "export" => export(&case, &mut outputs)?,
+            other => bail!("unknown kind of case `{other}`"),
+        }
+        std::fs::write(&self.out, tensorfile::serialize(&outputs.0, &BTreeMap::new())?)?;
+        Ok(())
     }
-    std::fs::write(out, tensorfile::serialize(&outputs.0, &BTreeMap::new())?)?;
-    Ok(())
 }
 
 fn tokenize(case: &Case, outputs: &mut Outputs) -> Result<()> {

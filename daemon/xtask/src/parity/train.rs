@@ -36,7 +36,7 @@ pub fn bind(case: &Case, model: &mut Model) -> Result<Trainables> {
     )?)
 }
 
-fn trainer(case: &Case) -> Result<Trainer> {
+fn trainer(case: &Case, recompute: bool) -> Result<Trainer> {
     let mut model = case.model()?;
     let trainables = bind(case, &mut model)?;
     let gamma = case.params["snr_gamma"].as_f64().filter(|&gamma| gamma > 0.0);
@@ -48,7 +48,7 @@ fn trainer(case: &Case) -> Result<Trainer> {
     };
     let adapters = optimizer(case, "unet_optimizer", "lora_weight_decay", "growth_rate_unet");
     let tokens = optimizer(case, "ti_optimizer", "ti_weight_decay", "growth_rate_ti");
-    Ok(Trainer::new(model, trainables, objective, adapters, tokens, false)?)
+    Ok(Trainer::new(model, trainables, objective, adapters, tokens, recompute)?)
 }
 
 fn optimizer(case: &Case, kind: &str, decay: &str, growth: &str) -> Optimizer {
@@ -78,8 +78,8 @@ fn mask_means(mask: &kernels::Tensor) -> Result<Vec<f64>> {
     Ok(means.to_vec1()?)
 }
 
-pub fn gradients(case: &Case, outputs: &mut Outputs) -> Result<()> {
-    let mut trainer = trainer(case)?;
+pub fn gradients(case: &Case, recompute: bool, outputs: &mut Outputs) -> Result<()> {
+    let mut trainer = trainer(case, recompute)?;
     let mask = case.image("mask")?;
     let batch = Batch {
         latents: case.image("latents")?,
@@ -99,8 +99,8 @@ pub fn gradients(case: &Case, outputs: &mut Outputs) -> Result<()> {
     put_trainables(&trainer, outputs, "grad.", trainer.gradients().values())
 }
 
-pub fn run(case: &Case, outputs: &mut Outputs) -> Result<()> {
-    let mut trainer = trainer(case)?;
+pub fn run(case: &Case, recompute: bool, outputs: &mut Outputs) -> Result<()> {
+    let mut trainer = trainer(case, recompute)?;
     let (latents, masks, noise) = (case.tensor("latents")?, case.tensor("masks")?, case.tensor("noise")?);
     let (index, timesteps) = (case.indices("index")?, case.indices("timesteps")?);
     let (text, one_time_ids) = (case.text("")?, case.time_ids()?);
