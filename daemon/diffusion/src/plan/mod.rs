@@ -75,7 +75,8 @@ pub struct Need {
 }
 
 impl Need {
-    /// Of steps of `step`'s shape, drawing apart (see [`drawing_bytes`]), with `trained` values, of each of which an optimizer keeps `moments` numbers.
+    /// Of steps of `step`'s shape, drawing apart (see [`drawing_bytes`]), with `trained` values, of each of which an optimizer
+    /// keeps `moments` numbers.
     pub fn of(
         architecture: &Architecture,
         step: &StepShape,

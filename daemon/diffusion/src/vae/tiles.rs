@@ -1,7 +1,7 @@
 //! What the memory does not hold at once, in overlapping tiles whose seams are blended.
 //!
 //! A tile's group norms and attention see that tile alone, so that a tiled picture is not quite the whole one: close enough
-//! to look at, and the only way on a card that is nearly full. Nothing is tiled where there is room.
+//! to look at, and the only way on a card that is nearly full. Pictures of usual sizes are not tiled where there is room.
 
 use crate::Result;
 use candle_core::Tensor as Host;
@@ -10,8 +10,8 @@ use kernels::{Device, Tensor};
 /// Sides of tiles in latents, the usual one first: 512 px, and 256 px where the memory does not hold that either.
 pub(crate) const SIDES: [usize; 2] = [64, 32];
 
-/// Values of `[B, height, width, _]` that are computed tile by tile, each of `side` latents. One step along `input` is `from` latents wide in the
-/// input, `to` in the output: 8 and 1 where pixels become latents, 1 and 8 the other way.
+/// Values of `[B, height, width, _]` that are computed tile by tile, each of `side` latents. A latent is `from` values wide
+/// in the input and `to` in the output: 8 and 1 where pixels become latents, 1 and 8 the other way.
 ///
 /// # Errors
 /// If a tile fails, or `input` has other dimensions.
