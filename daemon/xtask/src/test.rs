@@ -129,8 +129,8 @@ pub fn status(command: &mut Command) -> Result<()> {
 }
 
 /// How golden cases are computed, and by what their tolerances are multiplied. Rounding matrices to eight bits moves
-/// predictions by 2 %, gradients by 5 to 10 % and losses by 0.5 % at most.
-const WAYS: [(&[&str], &str); 3] = [(&[], "1"), (&["--recompute"], "1"), (&["--int8"], "1000")];
+/// these models' predictions by 2.1 %, gradients by 7 % and losses by 0.2 % at most; the bounds are 3 %, 15 % and 0.75 %.
+const WAYS: [(&[&str], &str); 3] = [(&[], "1"), (&["--recompute"], "1"), (&["--int8"], "1500")];
 
 /// Computes every golden case in a process of its own and compares it with the references' results; those that learn also
 /// in the other ways.
