@@ -1,6 +1,6 @@
 //! The GPU's kernels: compiled for every chip on a machine that has none, and run in an emulator for tests.
 
-use crate::test::{cargo, python, root, stage, status};
+use crate::test::{cargo, cargo_command, python, root, stage, status};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use flate2::{Compression, write::GzEncoder};
@@ -147,12 +147,11 @@ pub fn test_kernels(root: &Path) -> Result<()> {
 
 /// The tests that want a GPU: (name, program).
 fn device_tests(root: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = cargo_command(root);
     // Of the whole workspace: another choice of packages chooses other features, and builds half the crates again.
     build.args(["test", "--release", "--workspace", "--test", "device*"]);
     build.args(["--no-run", "--message-format=json"]);
-    let output = build.current_dir(root).stderr(std::process::Stdio::inherit()).output()?;
+    let output = build.stderr(std::process::Stdio::inherit()).output()?;
     if !output.status.success() {
         bail!("the tests of the kernels do not compile");
     }

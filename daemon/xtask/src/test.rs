@@ -23,8 +23,8 @@ pub fn run() -> Result<()> {
     page::check(&root)?;
     let python = python(&root)?;
     stage("cargo test --release --workspace");
-    let mut tests = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    tests.args(["test", "--release", "--workspace", "--quiet"]).current_dir(&root);
+    let mut tests = cargo_command(&root);
+    tests.args(["test", "--release", "--workspace", "--quiet"]);
     status(tests.env(LIBRARY, library(&root)?).env("CONCEPTD_REAL", photographs(&root, &python)?))?;
     golden_cases(&root)?;
     if cfg!(target_os = "linux") {
@@ -114,9 +114,20 @@ pub fn root() -> PathBuf {
 
 /// Runs cargo in the workspace.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     stage(&format!("cargo {}", arguments.join(" ")));
-    status(Command::new(cargo).args(arguments).current_dir(root))
+    status(cargo_command(root).args(arguments))
+}
+
+/// Cargo in the workspace, as if it were called from a shell: what the cargo that runs us says of this package would make some
+/// build scripts run again, and everything above them.
+pub fn cargo_command(root: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
+        cargo.env_remove(name);
+    }
+    cargo.current_dir(root);
+    cargo
 }
 
 /// Runs a command and fails if it does.
